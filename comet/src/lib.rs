@@ -1,1 +1,19 @@
-//! Placeholder map of the crate.
+//! What CometBFT and the Cosmos SDK say on the wire and in files.
+//!
+//! Every crate of the kit knows this one; it knows none of them. It is pure: no sockets, no files, no clock, no
+//! randomness, no async runtime. Bytes come in as arguments and go out as values.
+//!
+//! The way through, from the wire inwards:
+//!
+//! - [`secret`]: SecretConnection, the encrypted link between node and signer, without I/O
+//! - [`frame`]: length-delimited protobuf frames inside it
+//! - [`privval`]: the messages in those frames, every field of every node line in one set of structs
+//! - [`canonical`]: the sign-bytes that a consensus key signs
+//! - [`key`], [`key_file`]: keys, addresses, node ids, and CometBFT's files for them
+
+pub mod canonical;
+pub mod frame;
+pub mod key;
+pub mod key_file;
+pub mod privval;
+pub mod secret;

@@ -1,0 +1,154 @@
+//! The handshake against CometBFT's golden secrets, itself, and hostile peers.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::secret::Driver;
+
+fn bytes32(hex: &str) -> [u8; 32] {
+    hex::decode(hex).expect("hex").try_into().expect("32 bytes")
+}
+
+// Rows 1 to 3 of cometbft v0.38.25 p2p/conn/testdata/TestDeriveSecretsAndChallengeGolden.golden (Apache-2.0).
+#[test]
+fn keys_as_go_derives_them() {
+    let rows = [
+        (
+            "9fe4a5a73df12dbd8659b1d9280873fe993caefec6b0ebc2686dd65027148e03",
+            true,
+            "80a83ad6afcb6f8175192e41973aed31dd75e3c106f813d986d9567a4865eb2f",
+            "96362a04f628a0666d9866147326898bb0847b8db8680263ad19e6336d4eed9e",
+        ),
+        (
+            "0716764b370d543fee692af03832c16410f0a56e4ddb79604ea093b10bb6f654",
+            false,
+            "84f2b1e8658456529a2c324f46c3406c3c6fecd5fbbf9169f60bed8956a8b03d",
+            "cba357ae33d7234520d5742102a2a6cdb39b7db59c14a58fa8aadd310127630f",
+        ),
+        (
+            "358dd73aae2c5b7b94b57f950408a3c681e748777ecab2063c8ca51a63588fa8",
+            false,
+            "c2e2f664c8ee561af8e1e30553373be4ae23edecc8c6bd762d44b2afb7f2a037",
+            "d1563f428ac1c023c15d8082b2503157fe9ecbde4fb3493edd69ebc299b4970c",
+        ),
+    ];
+    for (shared, least, receive, send) in rows {
+        let keys = derive(&bytes32(shared), least);
+        assert_eq!(*keys.receive, bytes32(receive));
+        assert_eq!(*keys.send, bytes32(send));
+    }
+}
+
+fn driver(identity: u8, ephemeral: u8) -> Driver {
+    Driver::start(PrivateKey::from_seed(&[identity; 32]), Zeroizing::new([ephemeral; 32]))
+}
+
+/// Moves bytes in pieces of `cut` until both sides are quiet.
+fn settle(a: &mut Driver, b: &mut Driver, cut: usize) -> Result<(), HandshakeError> {
+    loop {
+        let (from_a, from_b) = (a.take_outgoing(), b.take_outgoing());
+        if from_a.is_empty() && from_b.is_empty() {
+            return Ok(());
+        }
+        from_a.chunks(cut).try_for_each(|piece| b.receive(piece))?;
+        from_b.chunks(cut).try_for_each(|piece| a.receive(piece))?;
+    }
+}
+
+#[test]
+fn two_sides_meet_and_know_each_other() {
+    for cut in [1, 35, 36, 1000, 5000] {
+        let (mut a, mut b) = (driver(1, 11), driver(2, 22));
+        settle(&mut a, &mut b, cut).expect("honest");
+        assert_eq!(a.peer().copied(), Some(PrivateKey::from_seed(&[2; 32]).public()));
+        assert_eq!(b.peer().copied(), Some(PrivateKey::from_seed(&[1; 32]).public()));
+        a.send(&[7; 3000]).expect("established");
+        settle(&mut a, &mut b, cut).expect("honest");
+        assert_eq!(b.take_incoming(), vec![7; 3000]);
+    }
+}
+
+#[test]
+fn data_right_behind_the_proof_is_not_lost() {
+    let (mut a, mut b) = (driver(1, 11), driver(2, 22));
+    b.receive(&a.take_outgoing()).expect("hello");
+    a.receive(&b.take_outgoing()).expect("hello and proof");
+    a.send(b"early").expect("a is established already");
+    b.receive(&a.take_outgoing()).expect("proof and data in one write");
+    assert_eq!(b.take_incoming(), b"early");
+}
+
+#[test]
+fn our_own_hello_back_is_refused() {
+    let mut a = driver(1, 11);
+    let hello = a.take_outgoing();
+    assert_eq!(a.receive(&hello), Err(HandshakeError::Reflected));
+}
+
+#[test]
+fn low_order_points_are_refused() {
+    // Orders 1, 2, 4, 8 and non-canonical forms of them.
+    let points = [
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+        "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    ];
+    for point in points {
+        let mut a = driver(1, 11);
+        let hello: Vec<u8> = HELLO_HEAD.into_iter().chain(bytes32(point)).collect();
+        assert_eq!(a.receive(&hello), Err(HandshakeError::LowOrder), "{point}");
+    }
+}
+
+#[test]
+fn the_hello_that_panics_another_implementation() {
+    // spec/dependencies.md §0.3: [34, 0x10 x33, 0x0a].
+    let mut hello = vec![0x10; 35];
+    hello[0] = 34;
+    hello[34] = 0x0a;
+    assert_eq!(driver(1, 11).receive(&hello), Err(HandshakeError::Hello));
+}
+
+#[test]
+fn a_proof_by_another_key_is_refused() {
+    // A peer that names a key it does not hold: same handshake, foreign signature.
+    let (honest, hello) = start(Zeroizing::new([11; 32]));
+    let (liar, liar_hello) = start(Zeroizing::new([22; 32]));
+    let identity = PrivateKey::from_seed(&[1; 32]);
+    let (honest, _) = honest.got_hello(&identity, &liar_hello).expect("hello");
+    let (mut liar, _) = liar.got_hello(&identity, &hello).expect("hello");
+    let proof = AuthSigMessage {
+        pub_key: Some(privval::PublicKey::ed25519(*identity.public().as_bytes())),
+        sig: PrivateKey::from_seed(&[3; 32]).sign(&liar.challenge).to_vec(),
+    };
+    // A fresh sealer of the liar's direction: its own first frame was never sent.
+    let shared =
+        StaticSecret::from([22; 32]).diffie_hellman(&X25519Public::from(bytes32(&hex::encode(&hello[3..]))));
+    let keys = derive(shared.as_bytes(), liar_hello[3..] < hello[3..]);
+    liar.sealer = Sealer::new(&keys.send);
+    let mut wire = vec![];
+    liar.sealer.seal(&frame::encode(&proof), &mut wire).expect("seals");
+    assert_eq!(honest.got_sealed(&wire).err(), Some(HandshakeError::Signature));
+}
+
+proptest! {
+    #[test]
+    fn hostile_bytes_never_panic(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..1500), 0..6), honest_hello: bool) {
+        let mut a = driver(1, 11);
+        if honest_hello {
+            let _ = a.receive(&driver(2, 22).take_outgoing());
+        }
+        for piece in pieces {
+            if a.receive(&piece).is_err() {
+                prop_assert!(a.receive(b"x").is_err(), "broken stays broken");
+                prop_assert!(!a.is_established());
+                break;
+            }
+        }
+        prop_assert!(!a.is_established());
+    }
+}
