@@ -10,10 +10,19 @@
 //! - [`privval`]: the messages in those frames, every field of every node line in one set of structs
 //! - [`canonical`]: the sign-bytes that a consensus key signs
 //! - [`key`], [`key_file`]: keys, addresses, node ids, and CometBFT's files for them
+//!
+//! And beside the wire of the signer, the wire of the monitors:
+//!
+//! - [`rpc`]: CometBFT's JSON-RPC answers and events
+//! - [`sdk`]: the Cosmos SDK's slashing and staking messages, store keys and decimals
+//! - [`mod@bech32`]: valoper and valcons addresses
 
+pub mod bech32;
 pub mod canonical;
 pub mod frame;
 pub mod key;
 pub mod key_file;
 pub mod privval;
+pub mod rpc;
+pub mod sdk;
 pub mod secret;
