@@ -9,6 +9,7 @@
 //! - [`frame`]: length-delimited protobuf frames inside it
 //! - [`privval`]: the messages in those frames, every field of every node line in one set of structs
 //! - [`canonical`]: the sign-bytes that a consensus key signs
+//! - [`merkle`], [`block`]: blocks, commits and validator sets, hashed as a light client does
 //! - [`key`], [`key_file`]: keys, addresses, node ids, and CometBFT's files for them
 //!
 //! And beside the wire of the signer, the wire of the monitors:
@@ -18,10 +19,12 @@
 //! - [`mod@bech32`]: valoper and valcons addresses
 
 pub mod bech32;
+pub mod block;
 pub mod canonical;
 pub mod frame;
 pub mod key;
 pub mod key_file;
+pub mod merkle;
 pub mod privval;
 pub mod rpc;
 pub mod sdk;
