@@ -1,1 +1,30 @@
-//! Placeholder map of the crate.
+//! palisade-signer: a remote signer for CometBFT validators that cannot double-sign.
+//!
+//! It holds consensus keys, dials the nodes and answers their privval requests. The way of one request:
+//!
+//! ```text
+//! node -> io::link -> session::read -> request::Request      what is asked, validated
+//!                     io::desk  -> keeper::Keeper            one request at a time for each key
+//!                                    guard::check            Advance | Repeat | Refuse
+//!                                    store::Store            durable mark -> Permit
+//!                                    key::Key                Permit -> signature
+//! node <- io::link <- reply
+//! ```
+//!
+//! To audit the double-sign rule read [`guard`], then [`store`]; they need each other and nothing else. Everything here is a
+//! function of its arguments, except [`io`], which has the sockets, files, clocks, randomness and logs.
+
+pub mod backoff;
+pub mod config;
+pub mod guard;
+pub mod import;
+pub mod keeper;
+pub mod key;
+pub mod mark;
+pub mod metrics;
+pub mod record;
+pub mod reply;
+pub mod request;
+pub mod session;
+pub mod slots;
+pub mod store;

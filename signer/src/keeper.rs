@@ -1,0 +1,148 @@
+//! One key with the marks of its chains: check, persist, sign, in this order, one request at a time.
+//!
+//! The keeper owns all three, and whoever holds it holds the key's turn. One key may serve several chains: sign-bytes carry
+//! the chain id, so their signatures never collide, and each chain has its own mark. When one mark cannot be made durable the
+//! whole key stops, because a failing disk does not fail for one chain alone.
+//!
+//! Signatures of keys in this process are not verified after signing. It costs twice as much as signing, guards only against
+//! a processor that computes wrongly, and a wrong signature is refused by the node and harms nothing. Backends prove
+//! themselves once when they are opened (`io/key/`).
+
+use comet::privval::Timestamp;
+
+use crate::{
+    guard::{self, Refusal, Verdict},
+    key::{Key, KeyError},
+    request::Request,
+    store::{CommitError, Storage, Store},
+};
+
+/// A key and its stores.
+pub struct Keeper<S> {
+    key: Box<dyn Key>,
+    stores: Vec<Store<S>>,
+    stopped: bool,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub enum Answer {
+    /// Here it is.
+    Sign(Signed),
+    /// The guard said no.
+    Refuse(Refusal),
+    /// It may be asked again, or not at all.
+    Fail(Failure),
+}
+
+/// A signature to give away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// Over the vote or proposal.
+    pub signature: [u8; 64],
+    /// The timestamp that was signed: the request's, or the stored one in a repeat.
+    pub timestamp: Timestamp,
+    /// Over the extension, where there is one to sign.
+    pub extension_signature: Option<[u8; 64]>,
+    /// Whether the same question was answered before.
+    pub repeat: bool,
+}
+
+/// Why there is no signature although the guard had nothing against it.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The mark could not be made durable; the key has stopped.
+    #[error("signing has stopped: {0}")]
+    Persist(CommitError),
+    /// The key stopped earlier.
+    #[error("signing has stopped after an earlier failure")]
+    Stopped,
+    /// The key's backend failed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The key was busy with other requests for too long.
+    #[error("timeout: the key was busy for {waited_ms} ms")]
+    Busy {
+        /// How long the request waited.
+        waited_ms: u64,
+    },
+}
+
+/// Points in a request's life, for whoever has a clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The guard has judged.
+    Check,
+    /// The mark is durable.
+    Persist,
+    /// The signatures exist.
+    Sign,
+}
+
+// === impl Keeper ===
+
+impl<S: Storage> Keeper<S> {
+    /// A keeper of `key` with one store for each chain that it serves, all of them durable marks of that key.
+    pub fn new(key: Box<dyn Key>, stores: Vec<Store<S>>) -> Self {
+        Self { key, stores, stopped: false }
+    }
+
+    /// The stores, in the order given.
+    pub fn stores(&self) -> &[Store<S>] {
+        &self.stores
+    }
+
+    /// Whether the key has stopped for good.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Answers one request for the chain with this index. `reached` is told each phase as it ends.
+    pub fn answer(&mut self, chain: usize, request: &Request, reached: &mut dyn FnMut(Phase)) -> Answer {
+        if self.stopped {
+            return Answer::Fail(Failure::Stopped);
+        }
+        let store = &mut self.stores[chain];
+        let verdict = guard::check(store.mark(), request);
+        reached(Phase::Check);
+
+        let (permit, timestamp, repeat) = match verdict {
+            Verdict::Refuse(refusal) => return Answer::Refuse(refusal),
+            Verdict::Advance(new) => (store.commit(new), request.timestamp(), false),
+            Verdict::Repeat(again) => {
+                let timestamp = again.timestamp();
+                (store.repeat(again), timestamp, true)
+            }
+        };
+        let permit = match permit {
+            Ok(permit) => permit,
+            Err(error) => {
+                self.stopped = true;
+                return Answer::Fail(Failure::Persist(error));
+            }
+        };
+        reached(Phase::Persist);
+
+        let extension = permit.extension(request);
+        let signed = self.key.sign(permit).and_then(|signature| {
+            let extension_signature = extension.map(|permit| self.key.sign_extension(permit)).transpose()?;
+            Ok(Signed { signature, timestamp, extension_signature, repeat })
+        });
+        reached(Phase::Sign);
+        signed.map_or_else(|error| Answer::Fail(Failure::Key(error)), Answer::Sign)
+    }
+}
+
+// === impl Failure ===
+
+impl Failure {
+    /// Label value of the metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Persist(_) => "persist",
+            Self::Stopped => "stopped",
+            Self::Key(_) => "key",
+            Self::Busy { .. } => "timeout",
+        }
+    }
+}

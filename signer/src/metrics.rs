@@ -1,0 +1,205 @@
+//! Every metric of the signer, in one table.
+//!
+//! Label sets are closed: chain ids and nodes from the configuration, types, results and reasons from enums. What is not
+//! known has no series: a height of 0 would look like a fact.
+
+use prometheus::{
+    Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use crate::mark::Hrs;
+
+/// Buckets from 5 µs to 2.5 s: a local signature takes 0.1 ms, an HSM 100 ms, the budget is 2.5 s.
+const BUCKETS: [f64; 18] = [
+    0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05,
+    0.1, 0.25, 0.5, 1.0, 2.5,
+];
+
+/// The registry and its members.
+pub struct Metrics {
+    registry: Registry,
+    /// `{chain_id,type,result,reason}`: requests answered.
+    pub requests: IntCounterVec,
+    /// `{chain_id,phase}`: seconds in wait, check, persist, sign, total.
+    pub request_duration: HistogramVec,
+    /// `{chain_id,reason}`: requests that would have signed a second time at one height, round and step.
+    pub double_sign_prevented: IntCounterVec,
+    /// `{chain_id}`.
+    pub last_signed_height: IntGaugeVec,
+    /// `{chain_id}`.
+    pub last_signed_round: IntGaugeVec,
+    /// `{chain_id}`: 1 propose, 2 prevote, 3 precommit.
+    pub last_signed_step: IntGaugeVec,
+    /// `{chain_id,node}`: 1 after a handshake, 0 without a link.
+    pub node_connected: IntGaugeVec,
+    /// `{chain_id,node}`: links made.
+    pub node_connects: IntCounterVec,
+    /// `{chain_id,node}`: seconds since the node was heard; absent without a link. Set at each scrape.
+    pub node_silence: GaugeVec,
+    /// `{key}`: 1 once a mark could not be made durable, until restart.
+    pub key_stopped: IntGaugeVec,
+}
+
+// === impl Metrics ===
+
+impl Metrics {
+    /// A registry with every family in it, for the program of this version.
+    pub fn new(version: &str) -> Self {
+        let registry = Registry::new();
+        let chain = &["chain_id"][..];
+        let node = &["chain_id", "node"][..];
+        let metrics = Self {
+            requests: counter(
+                &registry,
+                "requests_total",
+                "Requests answered.",
+                &["chain_id", "type", "result", "reason"],
+            ),
+            request_duration: histogram(
+                &registry,
+                "request_duration_seconds",
+                "Time of a signing request in each phase.",
+                &["chain_id", "phase"],
+            ),
+            double_sign_prevented: counter(
+                &registry,
+                "double_sign_prevented_total",
+                "Requests refused because a signature was given at the same height, round and step.",
+                &["chain_id", "reason"],
+            ),
+            last_signed_height: gauge(
+                &registry,
+                "last_signed_height",
+                "Height of the last signature.",
+                chain,
+            ),
+            last_signed_round: gauge(
+                &registry,
+                "last_signed_round",
+                "Round of the last signature.",
+                chain,
+            ),
+            last_signed_step: gauge(
+                &registry,
+                "last_signed_step",
+                "Step of the last signature: 1 propose, 2 prevote, 3 precommit.",
+                chain,
+            ),
+            node_connected: gauge(
+                &registry,
+                "node_connected",
+                "Whether the link to the node is up.",
+                node,
+            ),
+            node_connects: counter(&registry, "node_connects_total", "Links made to the node.", node),
+            node_silence: silence(&registry, node),
+            key_stopped: gauge(
+                &registry,
+                "key_stopped",
+                "Whether the key stopped signing until restart.",
+                &["key"],
+            ),
+            registry,
+        };
+        gauge(&metrics.registry, "build_info", "Version of the program.", &["version"])
+            .with_label_values(&[version])
+            .set(1);
+        metrics
+    }
+
+    /// Notes the last signature of a chain.
+    pub fn signed(&self, chain_id: &str, hrs: Hrs) {
+        self.last_signed_height.with_label_values(&[chain_id]).set(hrs.height);
+        self.last_signed_round.with_label_values(&[chain_id]).set(hrs.round.into());
+        self.last_signed_step.with_label_values(&[chain_id]).set(hrs.step.number().into());
+    }
+
+    /// Text exposition, format 0.0.4.
+    pub fn text(&self) -> String {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text).expect("families have names and members");
+        String::from_utf8(text).expect("exposition is text")
+    }
+}
+
+fn opts(name: &str, help: &str) -> Opts {
+    Opts::new(format!("palisade_signer_{name}"), help)
+}
+
+fn register<M: prometheus::core::Collector + Clone + 'static>(
+    registry: &Registry,
+    made: prometheus::Result<M>,
+) -> M {
+    let metric = made.expect("names and labels are constants and valid");
+    registry.register(Box::new(metric.clone())).expect("names are unique");
+    metric
+}
+
+fn counter(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    register(registry, IntCounterVec::new(opts(name, help), labels))
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+    register(registry, IntGaugeVec::new(opts(name, help), labels))
+}
+
+fn silence(registry: &Registry, labels: &[&str]) -> GaugeVec {
+    let opts = opts("node_silence_seconds", "Time since the node was heard; nodes ping every 3.3 s.");
+    register(registry, GaugeVec::new(opts, labels))
+}
+
+fn histogram(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> HistogramVec {
+    let opts = HistogramOpts::from(opts(name, help)).buckets(BUCKETS.to_vec());
+    register(registry, HistogramVec::new(opts, labels))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mark::Step;
+
+    /// The names and labels that dashboards and alerts rely on.
+    const FAMILIES: &str = "\
+build_info gauge version
+double_sign_prevented_total counter chain_id,reason
+key_stopped gauge key
+last_signed_height gauge chain_id
+last_signed_round gauge chain_id
+last_signed_step gauge chain_id
+node_connected gauge chain_id,node
+node_connects_total counter chain_id,node
+node_silence_seconds gauge chain_id,node
+request_duration_seconds histogram chain_id,phase
+requests_total counter chain_id,reason,result,type
+";
+
+    #[test]
+    fn exposition_has_these_families() {
+        let m = Metrics::new("1.2.3");
+        m.requests.with_label_values(&["c", "prevote", "signed", ""]).inc();
+        m.request_duration.with_label_values(&["c", "total"]).observe(0.000_06);
+        m.double_sign_prevented.with_label_values(&["c", "conflicting_block"]).inc();
+        m.signed("c", Hrs { height: 7, round: 1, step: Step::Precommit });
+        m.node_connected.with_label_values(&["c", "tcp://n:1"]).set(1);
+        m.node_connects.with_label_values(&["c", "tcp://n:1"]).inc();
+        m.node_silence.with_label_values(&["c", "tcp://n:1"]).set(0.5);
+        m.key_stopped.with_label_values(&["k"]).set(0);
+
+        let mut seen = String::new();
+        for family in m.registry.gather() {
+            let labels: Vec<_> = family.get_metric()[0].get_label().iter().map(|l| l.name()).collect();
+            let name = family.name().strip_prefix("palisade_signer_").expect("prefix");
+            let kind = format!("{:?}", family.get_field_type()).to_lowercase();
+            seen.push_str(&format!("{name} {kind} {}\n", labels.join(",")));
+        }
+        assert_eq!(seen, FAMILIES);
+        assert!(m.text().contains("palisade_signer_last_signed_height{chain_id=\"c\"} 7\n"));
+        assert!(m.text().contains("palisade_signer_build_info{version=\"1.2.3\"} 1\n"));
+    }
+
+    #[test]
+    fn what_is_not_known_has_no_series() {
+        let text = Metrics::new("1").text();
+        assert!(!text.contains("last_signed"), "{text}");
+    }
+}

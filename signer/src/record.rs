@@ -1,0 +1,204 @@
+//! One mark as one record of 512 bytes.
+//!
+//! 512 bytes because that is the smallest sector: a disk writes a sector wholly or not at all, so a power cut leaves the
+//! old record or the new one. The record names its chain and key, counts up, carries the checksum of the record before
+//! it, and ends with a checksum over all of it. The checksum finds damage; it is no signature, and whoever can write the
+//! file can forge one.
+//!
+//! ```text
+//! 0   8  "PLSDMARK"          16  8  sequence            62      50  chain id, zero padded
+//! 8   2  format version 1    24  8  height              112     32  ed25519 public key
+//! 10  1  key type 1          32  4  round               144    256  sign-bytes, zero padded
+//! 11  1  step                36  2  length of sign-bytes 400    80  zeros
+//! 12  1  length of chain id  38 24  checksum before     480     32  SHA-256 of bytes 0..480
+//! ```
+//! Numbers are little-endian. "Checksum before" is the first 24 bytes of the previous record's SHA-256.
+
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::mark::{Hrs, Identity, MAX_CHAIN_ID, MAX_SIGN_BYTES, Mark, Step};
+
+/// Size of a record.
+pub const RECORD: usize = 512;
+/// Where the checksum begins.
+const CHECKED: usize = 480;
+const MAGIC: &[u8; 8] = b"PLSDMARK";
+const VERSION: u16 = 1;
+const ED25519: u8 = 1;
+
+/// The part of a checksum that the next record carries.
+pub type Link = [u8; 24];
+
+/// A record, decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Whose mark it is.
+    pub identity: Identity,
+    /// Counts every record written, from 1.
+    pub sequence: u64,
+    /// The mark.
+    pub mark: Mark,
+    /// Of the record before this one.
+    pub before: Link,
+}
+
+/// Why 512 bytes are no record.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RecordError {
+    /// Not this kind of file at all.
+    #[error("it does not begin as a mark does")]
+    Magic,
+    /// Written by another version of this program.
+    #[error("format version {0} is not known")]
+    Version(u16),
+    /// Damaged or half written.
+    #[error("its checksum does not fit its content")]
+    Checksum,
+    /// The checksum fits, the content makes no sense.
+    #[error("its content makes no sense")]
+    Content,
+}
+
+/// Writes a record.
+///
+/// # Panics
+/// When the chain id or the sign-bytes are above their bounds, which configuration and store have checked.
+pub fn encode(
+    identity: &Identity,
+    sequence: u64,
+    hrs: Hrs,
+    sign_bytes: &[u8],
+    before: &Link,
+) -> [u8; RECORD] {
+    let chain = identity.chain_id.as_bytes();
+    let mut record = [0; RECORD];
+    record[..8].copy_from_slice(MAGIC);
+    record[8..10].copy_from_slice(&VERSION.to_le_bytes());
+    record[10] = ED25519;
+    record[11] = hrs.step.number();
+    record[12] = u8::try_from(chain.len()).expect("chain ids have at most 50 bytes");
+    record[16..24].copy_from_slice(&sequence.to_le_bytes());
+    record[24..32].copy_from_slice(&hrs.height.to_le_bytes());
+    record[32..36].copy_from_slice(&hrs.round.to_le_bytes());
+    let length = u16::try_from(sign_bytes.len()).expect("sign-bytes have at most 256 bytes");
+    record[36..38].copy_from_slice(&length.to_le_bytes());
+    record[38..62].copy_from_slice(before);
+    record[62..112][..chain.len()].copy_from_slice(chain);
+    record[112..144].copy_from_slice(&identity.public_key);
+    record[144..400][..sign_bytes.len()].copy_from_slice(sign_bytes);
+    let checksum = Sha256::digest(&record[..CHECKED]);
+    record[CHECKED..].copy_from_slice(&checksum);
+    record
+}
+
+/// Reads a record.
+pub fn decode(bytes: &[u8; RECORD]) -> Result<Record, RecordError> {
+    if bytes[..8] != *MAGIC {
+        return Err(RecordError::Magic);
+    }
+    if Sha256::digest(&bytes[..CHECKED])[..] != bytes[CHECKED..] {
+        return Err(RecordError::Checksum);
+    }
+    let version = u16::from_le_bytes(array(bytes, 8));
+    if version != VERSION {
+        return Err(RecordError::Version(version));
+    }
+    content(bytes).ok_or(RecordError::Content)
+}
+
+/// What the record after this one carries.
+pub fn link(bytes: &[u8; RECORD]) -> Link {
+    array(bytes, CHECKED)
+}
+
+fn content(bytes: &[u8; RECORD]) -> Option<Record> {
+    let chain = usize::from(bytes[12]);
+    let length = usize::from(u16::from_le_bytes(array(bytes, 36)));
+    if bytes[10] != ED25519 || chain > MAX_CHAIN_ID || length > MAX_SIGN_BYTES {
+        return None;
+    }
+    let hrs = Hrs {
+        height: i64::from_le_bytes(array(bytes, 24)),
+        round: i32::from_le_bytes(array(bytes, 32)),
+        step: Step::from_number(bytes[11])?,
+    };
+    if hrs.height < 0 || hrs.round < 0 {
+        return None;
+    }
+    Some(Record {
+        identity: Identity {
+            chain_id: std::str::from_utf8(&bytes[62..][..chain]).ok()?.into(),
+            public_key: array(bytes, 112),
+        },
+        sequence: u64::from_le_bytes(array(bytes, 16)),
+        mark: Mark { hrs, sign_bytes: bytes[144..][..length].into() },
+        before: array(bytes, 38),
+    })
+}
+
+/// `N` bytes at `at`.
+fn array<const N: usize>(bytes: &[u8; RECORD], at: usize) -> [u8; N] {
+    std::array::from_fn(|i| bytes[at + i])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        Record {
+            identity: Identity { chain_id: "c".repeat(MAX_CHAIN_ID), public_key: [7; 32] },
+            sequence: 1 << 40,
+            mark: Mark {
+                hrs: Hrs { height: 361_402, round: 5, step: Step::Precommit },
+                sign_bytes: vec![9; MAX_SIGN_BYTES],
+            },
+            before: [3; 24],
+        }
+    }
+
+    fn bytes(r: &Record) -> [u8; RECORD] {
+        encode(&r.identity, r.sequence, r.mark.hrs, &r.mark.sign_bytes, &r.before)
+    }
+
+    #[test]
+    fn round_trip_at_the_bounds() {
+        let longest = record();
+        assert_eq!(decode(&bytes(&longest)), Ok(longest.clone()));
+        let floor = Record { mark: Mark::floor(Hrs::whole_height(7)), ..longest };
+        assert_eq!(decode(&bytes(&floor)), Ok(floor));
+    }
+
+    #[test]
+    fn every_flipped_bit_is_found() {
+        let good = bytes(&record());
+        for bit in 0..RECORD * 8 {
+            let mut bad = good;
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert!(decode(&bad).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn every_torn_write_is_found() {
+        let (old, new) = (bytes(&record()), bytes(&Record { sequence: 2, ..record() }));
+        for cut in 1..RECORD {
+            let mut torn = old;
+            torn[..cut].copy_from_slice(&new[..cut]);
+            // The one harmless tear: all but bytes in which old and new agree anyway.
+            assert!(torn == old || torn == new || decode(&torn).is_err(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn nonsense_with_a_good_checksum_is_refused() {
+        for (at, value) in [(10, 2u8), (11, 4), (12, 51), (31, 0x80), (35, 0x80), (37, 2), (8, 2)] {
+            let mut bad = bytes(&record());
+            bad[at] = value;
+            let checksum = Sha256::digest(&bad[..CHECKED]);
+            bad[CHECKED..].copy_from_slice(&checksum);
+            assert!(decode(&bad).is_err(), "byte {at}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Two preallocated slots of one file, written in turn: how marks stay on a disk with one flush for each signature.
+//!
+//! Record n goes into slot n mod 2, in place, followed by one `fdatasync`; the slot before it stays untouched, so a write
+//! that never happened loses nothing. The slots lie 4,096 bytes apart: no block of the device, however large its sectors,
+//! holds both.
+//!
+//! # What opening accepts
+//!
+//! Both slots must hold whole records of this chain and key, with neighbouring sequence numbers, the newer carrying the
+//! older's checksum. Everything else is refused, also a single damaged slot. Could a damaged slot not be the torn write
+//! of a signature that was never given, with the other slot as the truth? It could; but the newest *finished* record, damaged
+//! later, looks just the same, and taking the other slot would then lower the floor. A record fits one 512-byte sector, which
+//! disks write wholly or not at all, so refusing costs nothing in practice: neither SIGKILL nor a power cut leaves such a
+//! slot. An operator decides about the rest (`state init --replace`).
+//!
+//! # Why opening writes
+//!
+//! After a SIGKILL between write and flush the newest record is in the page cache only. It may be trusted, since it is only
+//! ever higher, but it is not durable yet, and after a failed flush the kernel may call a lost page clean. So opening writes
+//! the newest mark again, as the next record in the other slot, and flushes it before anything is signed. That also proves
+//! that the disk can be written.
+//!
+//! Not found here: an old copy of the whole file put back. Nothing in the file can tell; SECURITY.md says so.
+
+use thiserror::Error;
+
+use crate::{
+    guard::NewMark,
+    mark::{Hrs, Identity, MAX_SIGN_BYTES, Mark},
+    record::{self, Link, RECORD, Record, RecordError},
+    store::{PersistError, Storage},
+};
+
+/// Distance of the slots.
+pub const SLOT: usize = 4096;
+/// Size of the file.
+pub const FILE: usize = 2 * SLOT;
+
+/// The lowest seam: what slots need from a file. The tests' double fails and crashes here.
+pub trait Medium: Send {
+    /// Writes all of `bytes` at `offset`.
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> std::io::Result<()>;
+    /// Returns when everything written is durable.
+    fn sync(&mut self) -> std::io::Result<()>;
+}
+
+/// A medium with two slots on it.
+pub struct Slots<M> {
+    medium: M,
+    identity: Identity,
+    sequence: u64,
+    last: Link,
+}
+
+/// Why a state file is not used.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// No file of ours, or one cut short.
+    #[error("it has {0} bytes, a state file has {FILE}")]
+    Length(usize),
+    /// A slot does not hold a whole record.
+    #[error("slot {slot} is damaged: {why}")]
+    Damaged {
+        /// 0 or 1.
+        slot: usize,
+        /// What is wrong.
+        why: RecordError,
+    },
+    /// Both records are whole but do not follow each other.
+    #[error("its two records do not follow each other")]
+    Unrelated,
+    /// The state of another chain.
+    #[error("it belongs to chain {found:?}")]
+    OtherChain {
+        /// From the file.
+        found: String,
+    },
+    /// The state of another key.
+    #[error("it belongs to another key, {}", hex::encode(found))]
+    OtherKey {
+        /// From the file.
+        found: [u8; 32],
+    },
+    /// It is whole, but cannot be written.
+    #[error("it cannot be written: {0}")]
+    Write(#[from] PersistError),
+}
+
+/// What a new file contains.
+pub fn image(identity: &Identity, mark: &Mark) -> Vec<u8> {
+    let first = record::encode(identity, 1, mark.hrs, &mark.sign_bytes, &Link::default());
+    let second = record::encode(identity, 2, mark.hrs, &mark.sign_bytes, &record::link(&first));
+    let mut image = vec![0; FILE];
+    image[slot_of(1)..][..RECORD].copy_from_slice(&first);
+    image[slot_of(2)..][..RECORD].copy_from_slice(&second);
+    image
+}
+
+/// Reads the mark of `identity` from a whole file's content; changes nothing.
+pub fn read(image: &[u8], identity: &Identity) -> Result<Mark, OpenError> {
+    Ok(newest(image, identity)?.0.mark)
+}
+
+/// The highest mark in any slot that is still whole, whatever is wrong with the rest. For repairs: never go below it.
+pub fn salvage(image: &[u8], identity: &Identity) -> Option<Mark> {
+    let whole = (0..2).filter_map(|slot| Some(decode_slot(image, slot)?.ok()?.0));
+    whole.filter(|record| record.identity == *identity).map(|record| record.mark).max_by_key(|mark| mark.hrs)
+}
+
+// === impl Slots ===
+
+impl<M: Medium> Slots<M> {
+    /// Takes over a medium with this content. Writes the newest mark once more, see above.
+    pub fn open(medium: M, image: &[u8], identity: Identity) -> Result<(Self, Mark), OpenError> {
+        let (Record { sequence, mark, .. }, last) = newest(image, &identity)?;
+        let mut slots = Self { medium, identity, sequence, last };
+        slots.write(mark.hrs, &mark.sign_bytes)?;
+        Ok((slots, mark))
+    }
+
+    fn write(&mut self, hrs: Hrs, sign_bytes: &[u8]) -> Result<(), PersistError> {
+        if sign_bytes.len() > MAX_SIGN_BYTES {
+            return Err(PersistError::TooLarge(sign_bytes.len()));
+        }
+        let sequence = self.sequence + 1;
+        let bytes = record::encode(&self.identity, sequence, hrs, sign_bytes, &self.last);
+        self.medium.write_at(slot_of(sequence) as u64, &bytes)?;
+        self.medium.sync()?;
+        self.sequence = sequence;
+        self.last = record::link(&bytes);
+        Ok(())
+    }
+}
+
+impl<M: Medium> Storage for Slots<M> {
+    fn persist(&mut self, next: &NewMark) -> Result<(), PersistError> {
+        self.write(next.hrs(), next.sign_bytes())
+    }
+}
+
+/// Offset of the slot for this sequence number.
+fn slot_of(sequence: u64) -> usize {
+    if sequence % 2 == 0 { 0 } else { SLOT }
+}
+
+fn decode_slot(image: &[u8], slot: usize) -> Option<Result<(Record, Link), RecordError>> {
+    let bytes: &[u8; RECORD] = image.get(slot * SLOT..)?.first_chunk()?;
+    Some(record::decode(bytes).map(|record| (record, record::link(bytes))))
+}
+
+fn newest(image: &[u8], identity: &Identity) -> Result<(Record, Link), OpenError> {
+    if image.len() != FILE {
+        return Err(OpenError::Length(image.len()));
+    }
+    let whole = |slot| match decode_slot(image, slot) {
+        Some(Ok((record, link))) => match owner(&record, identity) {
+            Ok(()) => Ok((record, link)),
+            Err(error) => Err(error),
+        },
+        Some(Err(why)) => Err(OpenError::Damaged { slot, why }),
+        None => Err(OpenError::Length(image.len())),
+    };
+    let (even, odd) = (whole(0)?, whole(1)?);
+    let (older, newer) = if even.0.sequence < odd.0.sequence { (even, odd) } else { (odd, even) };
+    let follows = newer.0.sequence.checked_sub(older.0.sequence) == Some(1)
+        && newer.0.before == older.1
+        && newer.0.mark.hrs >= older.0.mark.hrs;
+    if follows { Ok(newer) } else { Err(OpenError::Unrelated) }
+}
+
+fn owner(record: &Record, identity: &Identity) -> Result<(), OpenError> {
+    if record.identity.chain_id != identity.chain_id {
+        return Err(OpenError::OtherChain { found: record.identity.chain_id.clone() });
+    }
+    if record.identity.public_key != identity.public_key {
+        return Err(OpenError::OtherKey { found: record.identity.public_key });
+    }
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! Where a mark becomes durable, and where permits to sign come from.
+//!
+//! A key signs only a [`Permit`], and permits are made here and nowhere else: after the mark that they stand for is durable
+//! ([`Store::commit`]), or for the mark that is durable already ([`Store::repeat`]). So "persist, then sign" is the only
+//! order that compiles.
+//!
+//! When a commit fails, nobody knows what is on the disk. The mark in memory has not moved, no permit exists, and the store
+//! gives no permit ever again: the process has to be restarted, and opening the storage anew settles what is true. Carrying
+//! on after a failed `fdatasync` would be wrong, because the kernel reports a lost page once and then calls it clean.
+//!
+//! [`Storage`] is the joint for other places than a file. It gets each mark strictly after the one before and answers only
+//! when the mark is durable; a store shared by several signers compares and swaps there, and a lost race is an error that
+//! names the winner.
+
+use thiserror::Error;
+
+use crate::{
+    guard::{NewMark, Repeat},
+    mark::Mark,
+    request::Request,
+};
+
+/// A place that keeps one mark durable. Opened for one chain and key, it starts out knowing the last mark.
+pub trait Storage: Send {
+    /// Makes `next` durable before it returns. After an error the storage is not used again.
+    fn persist(&mut self, next: &NewMark) -> Result<(), PersistError>;
+}
+
+/// The mark could not be made durable.
+#[derive(Debug, Error)]
+pub enum PersistError {
+    /// The medium failed.
+    #[error("cannot make the mark durable: {0}")]
+    Medium(#[from] std::io::Error),
+    /// The mark does not fit the storage's records.
+    #[error("sign-bytes of {0} bytes do not fit a record")]
+    TooLarge(usize),
+}
+
+/// Why there is no permit.
+#[derive(Debug, Error)]
+pub enum CommitError {
+    /// This commit failed. It is the last one tried.
+    #[error(transparent)]
+    Persist(PersistError),
+    /// An earlier commit failed.
+    #[error("an earlier mark could not be made durable, signing has stopped")]
+    Stopped,
+    /// The new mark is not above the last one: it was judged against an older mark.
+    #[error("the new mark is not above the last one")]
+    Stale,
+}
+
+/// The last mark of one chain and key, in memory and on its storage.
+pub struct Store<S> {
+    mark: Mark,
+    storage: S,
+    stopped: bool,
+}
+
+/// Leave to sign the sign-bytes of a durable mark, once. It cannot outlive that mark.
+#[derive(Debug)]
+pub struct Permit<'a> {
+    mark: &'a Mark,
+}
+
+/// Leave to sign the extension of a precommit whose own permit exists.
+#[derive(Debug)]
+pub struct ExtensionPermit<'a> {
+    sign_bytes: &'a [u8],
+}
+
+// === impl Store ===
+
+impl<S: Storage> Store<S> {
+    /// A store whose storage holds `mark` durably.
+    pub fn new(mark: Mark, storage: S) -> Self {
+        Self { mark, storage, stopped: false }
+    }
+
+    /// The last durable mark.
+    pub fn mark(&self) -> &Mark {
+        &self.mark
+    }
+
+    /// Makes `new` durable and gives leave to sign it. On failure the store stops for good.
+    pub fn commit(&mut self, new: NewMark) -> Result<Permit<'_>, CommitError> {
+        if self.stopped {
+            return Err(CommitError::Stopped);
+        }
+        // A raised floor has no sign-bytes; it goes to the storage directly, never through here.
+        if new.hrs() <= self.mark.hrs || new.sign_bytes().is_empty() {
+            return Err(CommitError::Stale);
+        }
+        if let Err(error) = self.storage.persist(&new) {
+            self.stopped = true;
+            return Err(CommitError::Persist(error));
+        }
+        self.mark = new.into_mark();
+        Ok(Permit { mark: &self.mark })
+    }
+
+    /// Gives leave to sign the durable mark's own sign-bytes again.
+    pub fn repeat(&self, _because: Repeat) -> Result<Permit<'_>, CommitError> {
+        if self.stopped {
+            return Err(CommitError::Stopped);
+        }
+        Ok(Permit { mark: &self.mark })
+    }
+}
+
+// === impl Permit ===
+
+impl Permit<'_> {
+    /// What may be signed.
+    pub fn sign_bytes(&self) -> &[u8] {
+        &self.mark.sign_bytes
+    }
+
+    /// Leave to sign the extension too, if `request` has one and is the precommit that this permit is for.
+    pub fn extension<'r>(&self, request: &'r Request) -> Option<ExtensionPermit<'r>> {
+        let sign_bytes = request.extension_sign_bytes()?;
+        (request.hrs() == self.mark.hrs).then_some(ExtensionPermit { sign_bytes })
+    }
+}
+
+// === impl ExtensionPermit ===
+
+impl ExtensionPermit<'_> {
+    /// What may be signed.
+    pub fn sign_bytes(&self) -> &[u8] {
+        self.sign_bytes
+    }
+}
