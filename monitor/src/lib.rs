@@ -1,1 +1,32 @@
-//! Placeholder map of the crate.
+//! Watches every validator of a chain: who signs, who misses, and how many blocks each one is from jail.
+//!
+//! ```text
+//! source (RPC, websocket, gRPC) -> Event -> chain::apply(State, Event) -> (State, Vec<Change>) -> metrics, history, page
+//! ```
+//!
+//! Everything but [`io`] is functions of their arguments: the same blocks give the same numbers, live or replayed.
+//!
+//! - [`decode`]: a node's answers become [`event`]s
+//! - [`chain`]: the state of one chain and the only function that changes it, giving out [`change`]s
+//! - [`row`], [`flag`], [`set`]: one counted height; [`tally`], [`pace`]: counters and block time over many
+//! - [`jailing`], [`bitmap`]: x/slashing for one validator; [`windows`]: for all; [`forecast`]: blocks to jail
+//! - [`profile`]: operator address, name and bonding
+//! - [`view`], [`trouble`]: what the page and the API show; [`metrics`]: the Prometheus exposition
+//! - [`config`]: `monitor.toml`
+//! - [`io`]: sockets, files, clock, logs
+
+pub mod bitmap;
+pub mod chain;
+pub mod change;
+pub mod config;
+pub mod decode;
+pub mod event;
+pub mod flag;
+pub mod forecast;
+pub mod jailing;
+pub mod pace;
+pub mod profile;
+pub mod row;
+pub mod set;
+pub mod tally;
+pub mod windows;

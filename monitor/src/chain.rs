@@ -1,0 +1,315 @@
+//! One chain as the monitor knows it, and the only function that changes it.
+//!
+//! ```text
+//! apply(State, Event) -> (State, Vec<Change>)
+//! ```
+//!
+//! Truth is `block(h + 1).last_commit`, joined by index with the validator set of `h`. So block `h + 1` counts height
+//! `h`, and nothing is counted twice: a block that is not higher than the head is ignored, whichever source it came
+//! from and however often. No clock, no sockets; the same blocks give the same state.
+
+use crate::change::Change;
+use crate::event::{Block, Claims, Event};
+use crate::pace::Pace;
+use crate::profile::Profiles;
+use crate::row::Row;
+use crate::set::Set;
+use crate::tally::Tally;
+use crate::windows::{Source, Step, Windows};
+use comet::key::Address;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// Rows kept in memory: the grid shows 100, an anchor is joined to the blocks since it was asked for.
+pub const RECENT: usize = 1024;
+
+/// The last block seen. The next one counts its height.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// Height.
+    pub height: i64,
+    /// Unix nanoseconds.
+    pub time: i64,
+    /// `validators_hash`.
+    pub set_hash: String,
+    /// Proposer.
+    pub proposer: Option<Address>,
+}
+
+/// Everything known about one chain.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    pub(crate) head: Option<Head>,
+    pub(crate) sets: BTreeMap<String, Arc<Set>>,
+    pub(crate) recent: VecDeque<Arc<Row>>,
+    pub(crate) tallies: BTreeMap<Address, Tally>,
+    pub(crate) windows: Option<Windows>,
+    pub(crate) pending: Option<Windows>,
+    pub(crate) no_slashing: bool,
+    pub(crate) profiles: Option<Profiles>,
+    pub(crate) pace: Pace,
+    pub(crate) disagreements: u64,
+    pub(crate) unknown_heights: u64,
+}
+
+/// What a history gives back after a restart.
+#[derive(Clone, Debug, Default)]
+pub struct Saved {
+    /// The last block seen.
+    pub head: Option<Head>,
+    /// The last rows, ascending.
+    pub rows: Vec<Row>,
+    /// Counters of all validators.
+    pub tallies: BTreeMap<Address, Tally>,
+    /// The set of the head, where it was stored.
+    pub head_set: Option<Arc<Set>>,
+}
+
+impl State {
+    /// A chain nothing is known about.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A chain as it was left.
+    pub fn restore(saved: Saved) -> Self {
+        let mut state = Self { head: saved.head, tallies: saved.tallies, ..Self::default() };
+        for row in saved.rows {
+            state.sets.entry(row.set.hash().into()).or_insert_with(|| row.set.clone());
+            state.remember(Arc::new(row));
+        }
+        if let Some(set) = saved.head_set {
+            state.sets.insert(set.hash().into(), set);
+        }
+        state
+    }
+
+    /// The last block seen.
+    pub fn head(&self) -> Option<&Head> {
+        self.head.as_ref()
+    }
+
+    /// The height whose validator set must be given before the next block can be counted.
+    pub fn wanted_set(&self) -> Option<(i64, &str)> {
+        let head = self.head.as_ref()?;
+        (!self.sets.contains_key(&head.set_hash)).then_some((head.height, head.set_hash.as_str()))
+    }
+
+    /// The set of the head, or the newest one counted.
+    pub fn set(&self) -> Option<&Arc<Set>> {
+        let head = self.head.as_ref().and_then(|h| self.sets.get(&h.set_hash));
+        head.or_else(|| self.recent.back().map(|row| &row.set))
+    }
+
+    /// Counters of a validator.
+    pub fn tally(&self, address: &Address) -> Option<&Tally> {
+        self.tallies.get(address)
+    }
+
+    /// Slashing state, where it is known.
+    pub fn windows(&self) -> Option<&Windows> {
+        self.windows.as_ref()
+    }
+
+    /// The newest counted heights, ascending.
+    pub fn recent(&self) -> impl DoubleEndedIterator<Item = &Arc<Row>> {
+        self.recent.iter()
+    }
+
+    /// Median block interval, nanoseconds.
+    pub fn pace(&self) -> Option<i64> {
+        self.pace.median()
+    }
+
+    fn remember(&mut self, row: Arc<Row>) {
+        if let Some(last) = self.recent.back().filter(|last| last.height + 1 == row.height) {
+            self.pace.add(row.time - last.time);
+        }
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(row);
+    }
+
+    /// Forgets sets that nothing refers to.
+    fn prune_sets(&mut self) {
+        if self.sets.len() > 64 {
+            let head = self.head.as_ref().map(|h| h.set_hash.clone());
+            self.sets.retain(|hash, set| Some(hash) == head.as_ref() || Arc::strong_count(set) > 1);
+        }
+    }
+}
+
+/// Takes one event in.
+pub fn apply(mut state: State, event: Event) -> (State, Vec<Change>) {
+    let mut changes = Vec::new();
+    match event {
+        Event::Block(block) => take_block(&mut state, block, &mut changes),
+        Event::Set(set) => {
+            state.prune_sets();
+            state.sets.insert(set.hash().into(), Arc::new(set));
+        }
+        Event::Anchor(windows) => {
+            state.no_slashing = false;
+            state.pending = Some(windows);
+            join_anchor(&mut state, &mut changes);
+        }
+        Event::NoSlashing => {
+            state.no_slashing = true;
+            state.windows = None;
+        }
+        Event::Profiles(profiles) => state.profiles = Some(profiles),
+    }
+    (state, changes)
+}
+
+fn take_block(state: &mut State, block: Block, changes: &mut Vec<Change>) {
+    let expected = state.head.as_ref().map(|head| head.height + 1);
+    match expected {
+        Some(expected) if block.height < expected => return,
+        Some(expected) if block.height == expected => {
+            if let Err(refusal) = count(state, &block, changes) {
+                changes.push(refusal);
+                return;
+            }
+        }
+        Some(expected) => {
+            // The commit in this block counts a height whose header, proposer and set were never seen.
+            let (from, to) = (expected - 1, block.height - 1);
+            state.unknown_heights += u64::try_from(to - from + 1).unwrap_or(0);
+            state.windows = None;
+            changes.push(Change::Gap { from, to });
+        }
+        None => {}
+    }
+    if block.evidence > 0 {
+        changes.push(Change::Evidence { height: block.height });
+    }
+    let Block { height, time, set_hash, proposer, .. } = block;
+    state.head = Some(Head { height, time, set_hash, proposer });
+    join_anchor(state, changes);
+}
+
+/// Counts the head's height with the commit of `block`, the next one.
+fn count(state: &mut State, block: &Block, changes: &mut Vec<Change>) -> Result<(), Change> {
+    let Some(head) = state.head.as_ref() else { return Ok(()) };
+    let height = head.height;
+    let set = state.sets.get(&head.set_hash).cloned().ok_or(Change::SetMissing { height })?;
+    let votes = block.commit.as_ref().filter(|c| c.height == height).map_or(&[][..], |c| &c.votes);
+    let fits = |(i, (_, address)): (usize, &(_, Option<Address>))| {
+        address.is_none_or(|address| set.members().get(i).is_some_and(|m| m.address == address))
+    };
+    if votes.len() != set.members().len() || !votes.iter().enumerate().all(fits) {
+        let misaligned = Change::Misaligned { height, members: set.members().len(), entries: votes.len() };
+        let hash = head.set_hash.clone();
+        state.sets.remove(&hash);
+        return Err(misaligned);
+    }
+    let row = Arc::new(Row {
+        height,
+        time: head.time,
+        round: block.commit.as_ref().map_or(0, |c| c.round),
+        proposer: head.proposer.and_then(|address| set.index(&address)),
+        flags: votes.iter().map(|(flag, _)| *flag).collect(),
+        set,
+    });
+    let before = state.recent.back().filter(|r| r.height + 1 == height).map(|r| r.set.clone());
+    if let Some(before) = before.as_ref().filter(|before| !Arc::ptr_eq(before, &row.set)) {
+        compare_sets(before, &row.set, height, changes);
+    }
+    for (index, (member, flag)) in row.set.members().iter().zip(&row.flags).enumerate() {
+        state.tallies.entry(member.address).or_default().count(*flag, row.proposer == Some(index));
+    }
+    if let Some(windows) = state.windows.as_mut() {
+        let step = windows.step(&row, before.as_deref(), block.time);
+        changes.extend(step.jailed.iter().map(|a| Change::Jailed { address: *a, height: block.height }));
+        if let Some(claims) = &block.claims {
+            let before = changes.len();
+            check(windows, &step, claims, block.height, changes);
+            let wrong = changes[before..].iter().filter(|c| matches!(c, Change::Disagreement { .. })).count();
+            state.disagreements += wrong as u64;
+        }
+    }
+    state.remember(row.clone());
+    changes.push(Change::Counted(row));
+    Ok(())
+}
+
+fn compare_sets(before: &Set, now: &Set, height: i64, changes: &mut Vec<Change>) {
+    let missing = |from: &Set, member: &Address| from.index(member).is_none();
+    let entered = now.members().iter().map(|m| m.address).filter(|a| missing(before, a));
+    changes.extend(entered.map(|address| Change::Entered { address, height }));
+    let left = before.members().iter().map(|m| m.address).filter(|a| missing(now, a));
+    changes.extend(left.map(|address| Change::Left { address, height }));
+}
+
+/// Own arithmetic against the chain's events of the same block. The chain's word wins.
+fn check(windows: &mut Windows, step: &Step, claims: &Claims, height: i64, changes: &mut Vec<Change>) {
+    for (address, chain) in &claims.liveness {
+        let own = step.liveness.get(address).copied();
+        if own == Some(*chain) {
+            continue;
+        }
+        if let Some(entry) = windows.entries.get_mut(address).filter(|e| e.window.bits.is_none()) {
+            // Only a counter is known: the event corrects it, and that is no disagreement.
+            entry.window.missed = *chain;
+            continue;
+        }
+        changes.push(Change::Disagreement { address: *address, height, own, chain: Some(*chain) });
+    }
+    for (address, own) in &step.liveness {
+        if !claims.liveness.iter().any(|(a, _)| a == address) {
+            changes.push(Change::Disagreement { address: *address, height, own: Some(*own), chain: None });
+        }
+    }
+    for address in &step.jailed {
+        if !claims.jailed.contains(address) {
+            changes.push(Change::Disagreement { address: *address, height, own: None, chain: None });
+        }
+    }
+    for address in claims.jailed.iter().filter(|a| !step.jailed.contains(a)) {
+        // For double signing, or for downtime where only the counter is known.
+        if let Some(entry) = windows.entries.get_mut(address) {
+            entry.jailed = true;
+            entry.jailed_since = height;
+            if entry.window.bits.is_none() {
+                entry.window.reset();
+            }
+        }
+        changes.push(Change::Jailed { address: *address, height });
+    }
+}
+
+/// Brings a pending anchor to the head, compares it with the own windows and takes its place.
+fn join_anchor(state: &mut State, changes: &mut Vec<Change>) {
+    let (Some(head), Some(anchor)) = (&state.head, &state.pending) else { return };
+    if anchor.height > head.height {
+        return;
+    }
+    let (head_height, head_time) = (head.height, head.time);
+    let Some(anchor) = state.pending.take() else { return };
+    let (height, params) = (anchor.height, anchor.params);
+    let Some(windows) = anchor.replay(&state.recent, head_height, head_time) else {
+        changes.push(Change::AnchorLost { height });
+        return;
+    };
+    let comparable = state.windows.as_ref().filter(|own| {
+        own.height == windows.height
+            && own.params == params
+            && own.source == Source::Store
+            && windows.source == Source::Store
+    });
+    if let (Some(own), Some(row)) = (comparable, state.recent.back()) {
+        for address in own.disagreements(&windows, &row.set) {
+            let missed = |w: &Windows| w.entries.get(&address).map(|e| e.window.missed);
+            let (own, chain) = (missed(own), missed(&windows));
+            changes.push(Change::Disagreement { address, height, own, chain });
+            state.disagreements += 1;
+        }
+    }
+    state.windows = Some(windows);
+    changes.push(Change::Anchored { height });
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,230 @@
+//! `monitor.toml`: first what a human wrote, then what it means.
+
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    listen: SocketAddr,
+    data_dir: PathBuf,
+    #[serde(rename = "chain", default)]
+    chains: Vec<RawChain>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawChain {
+    id: String,
+    rpc: Vec<String>,
+    #[serde(default)]
+    grpc: Vec<String>,
+    #[serde(default)]
+    watch: Vec<String>,
+}
+
+/// A configuration that can be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Address of the page and the metrics.
+    pub listen: SocketAddr,
+    /// Directory of the history.
+    pub data_dir: PathBuf,
+    /// At least one.
+    pub chains: Vec<Chain>,
+}
+
+/// One chain to watch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// Chain id; an endpoint of another chain is put aside.
+    pub id: String,
+    /// CometBFT RPC endpoints, best first.
+    pub rpc: Vec<Endpoint>,
+    /// SDK gRPC endpoints; where there is none, the queries go over RPC.
+    pub grpc: Vec<Endpoint>,
+    /// Own validators: valoper, valcons or hex address.
+    pub watch: Vec<String>,
+}
+
+/// An `http://` URL, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// `host:port`, also its label in metrics.
+    pub authority: String,
+    /// Path prefix, without a slash at the end.
+    pub path: String,
+}
+
+/// Why a configuration cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Syntax, types or unknown keys.
+    #[error("{file}: {reason}\ntry: compare it with the example in the README")]
+    Syntax {
+        /// Which file.
+        file: String,
+        /// Parser's words.
+        reason: String,
+    },
+    /// No chain.
+    #[error("{0}: there is no [[chain]] to watch\ntry: add [[chain]] with id and rpc")]
+    NoChain(String),
+    /// Twice the same chain.
+    #[error("{file}: chain {id:?} is there twice\ntry: put all its endpoints into one rpc = [...]")]
+    Twice {
+        /// Which file.
+        file: String,
+        /// Which chain.
+        id: String,
+    },
+    /// No endpoint.
+    #[error("{file}: chain {id:?} has no rpc endpoint\ntry: rpc = [\"http://127.0.0.1:26657\"]")]
+    NoRpc {
+        /// Which file.
+        file: String,
+        /// Which chain.
+        id: String,
+    },
+    /// An URL that cannot be used.
+    #[error("{file}: {url:?} {reason}\ntry: {advice}")]
+    Url {
+        /// Which file.
+        file: String,
+        /// What was written.
+        url: String,
+        /// What is wrong with it.
+        reason: &'static str,
+        /// What to write.
+        advice: &'static str,
+    },
+}
+
+impl Config {
+    /// Reads the text of `file`; relative paths are relative to its directory.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
+        let name = file.display().to_string();
+        let raw: Raw = toml::from_str(text).map_err(|e| ConfigError::Syntax {
+            file: name.clone(),
+            reason: e.to_string().trim_end().into(),
+        })?;
+        if raw.chains.is_empty() {
+            return Err(ConfigError::NoChain(name));
+        }
+        let mut chains: Vec<Chain> = Vec::new();
+        for chain in raw.chains {
+            if chains.iter().any(|c| c.id == chain.id) {
+                return Err(ConfigError::Twice { file: name, id: chain.id });
+            }
+            if chain.rpc.is_empty() {
+                return Err(ConfigError::NoRpc { file: name, id: chain.id });
+            }
+            let endpoints = |urls: Vec<String>| {
+                urls.iter().map(|u| Endpoint::parse(&name, u)).collect::<Result<Vec<_>, _>>()
+            };
+            chains.push(Chain {
+                rpc: endpoints(chain.rpc).and_then(distinct(&name))?,
+                grpc: endpoints(chain.grpc)?,
+                id: chain.id,
+                watch: chain.watch,
+            });
+        }
+        let directory = file.parent().unwrap_or(Path::new("."));
+        Ok(Self { listen: raw.listen, data_dir: directory.join(raw.data_dir), chains })
+    }
+}
+
+/// Endpoints are told apart by `host:port` in metrics, so each may be there once.
+fn distinct(file: &str) -> impl Fn(Vec<Endpoint>) -> Result<Vec<Endpoint>, ConfigError> {
+    move |endpoints| {
+        let twice = endpoints
+            .iter()
+            .enumerate()
+            .find(|(i, e)| endpoints[..*i].iter().any(|o| o.authority == e.authority));
+        match twice {
+            Some((_, endpoint)) => Err(ConfigError::Url {
+                file: file.into(),
+                url: endpoint.url(),
+                reason: "is the same host and port as another endpoint",
+                advice: "leave one of the two",
+            }),
+            None => Ok(endpoints),
+        }
+    }
+}
+
+impl Endpoint {
+    fn parse(file: &str, url: &str) -> Result<Self, ConfigError> {
+        let error = |reason, advice| ConfigError::Url { file: file.into(), url: url.into(), reason, advice };
+        if url.starts_with("https://") {
+            return Err(error(
+                "needs TLS, which this version does not speak",
+                "an http:// endpoint, or a local proxy that adds TLS",
+            ));
+        }
+        let rest = url
+            .strip_prefix("http://")
+            .or_else(|| url.strip_prefix("tcp://"))
+            .ok_or_else(|| error("is not a http:// URL", "http://127.0.0.1:26657"))?;
+        let (authority, path) = rest.split_once('/').map_or((rest, ""), |(a, p)| (a, p));
+        if authority.is_empty() || authority.contains(['@', '?', '#', ' ']) {
+            return Err(error("has no plain host", "http://127.0.0.1:26657"));
+        }
+        let port = authority.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+        let authority = if port.is_some() { authority.into() } else { format!("{authority}:80") };
+        let path = path.trim_end_matches('/');
+        Ok(Self { authority, path: if path.is_empty() { String::new() } else { format!("/{path}") } })
+    }
+
+    /// As a URL.
+    pub fn url(&self) -> String {
+        format!("http://{}{}", self.authority, self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = r#"
+        listen = "127.0.0.1:9464"
+        data_dir = "data"
+
+        [[chain]]
+        id = "akashnet-2"
+        rpc = ["http://127.0.0.1:26657", "http://node.example/rpc/"]
+        grpc = ["http://127.0.0.1:9090"]
+        watch = ["akashvaloper1qqqq"]
+    "#;
+
+    #[test]
+    fn the_example_of_the_issue() {
+        let config = Config::parse(EXAMPLE, Path::new("/etc/palisade/monitor.toml")).unwrap();
+        assert_eq!(config.data_dir, Path::new("/etc/palisade/data"));
+        let urls: Vec<_> = config.chains[0].rpc.iter().map(Endpoint::url).collect();
+        assert_eq!(urls, ["http://127.0.0.1:26657", "http://node.example:80/rpc"]);
+    }
+
+    #[test]
+    fn every_refusal_says_what_to_try() {
+        for (from, to) in [
+            ("data_dir", "datadir"),
+            ("[[chain]]", "[[chains]]"),
+            ("http://127.0.0.1:26657", "https://127.0.0.1:26657"),
+            ("http://127.0.0.1:26657", "127.0.0.1:26657"),
+            ("http://127.0.0.1:26657", "http://user:pw@host"),
+            ("http://node.example/rpc/", "http://127.0.0.1:26657/"),
+            ("rpc = [\"http://127.0.0.1:26657\", \"http://node.example/rpc/\"]", "rpc = []"),
+        ] {
+            let text = EXAMPLE.replace(from, to);
+            assert_ne!(text, EXAMPLE);
+            let error = Config::parse(&text, Path::new("m.toml")).unwrap_err().to_string();
+            assert!(error.starts_with("m.toml: ") && error.contains("\ntry: "), "{error}");
+        }
+        let twice = format!("{EXAMPLE}\n[[chain]]\nid = \"akashnet-2\"\nrpc = [\"http://b:1\"]");
+        assert!(matches!(Config::parse(&twice, Path::new("m.toml")), Err(ConfigError::Twice { .. })));
+        let none = "listen = \"127.0.0.1:1\"\ndata_dir = \".\"";
+        assert!(matches!(Config::parse(none, Path::new("m.toml")), Err(ConfigError::NoChain(_))));
+    }
+}

@@ -1,0 +1,61 @@
+//! What the chain's state machine takes in.
+
+use crate::flag::Flag;
+use crate::profile::Profiles;
+use crate::set::Set;
+use crate::windows::Windows;
+use comet::key::Address;
+
+/// One input of [`crate::chain::apply`].
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A block, in order of height; one that is not higher than the last is ignored.
+    Block(Block),
+    /// The validator set of the headers with its hash.
+    Set(Set),
+    /// Slashing state as the chain stores it at one height.
+    Anchor(Windows),
+    /// The chain has no x/slashing: there is no window to show.
+    NoSlashing,
+    /// x/staking's validators.
+    Profiles(Profiles),
+}
+
+/// What the monitor reads of a block.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Block {
+    /// Height.
+    pub height: i64,
+    /// Header time, Unix nanoseconds.
+    pub time: i64,
+    /// `validators_hash` of this height.
+    pub set_hash: String,
+    /// Who proposed it.
+    pub proposer: Option<Address>,
+    /// The commit for `height - 1`; `None` in the first block.
+    pub commit: Option<Commit>,
+    /// Pieces of evidence in it.
+    pub evidence: usize,
+    /// What x/slashing emitted in it; `None` when the events were not read.
+    pub claims: Option<Claims>,
+}
+
+/// A commit, reduced to what is counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Commit {
+    /// The signed height.
+    pub height: i64,
+    /// Round that decided it.
+    pub round: i32,
+    /// Flag and, unless absent, address of each entry.
+    pub votes: Vec<(Flag, Option<Address>)>,
+}
+
+/// x/slashing's events of one block: the chain's own word about its counters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// `liveness`: the counter after each miss.
+    pub liveness: Vec<(Address, i64)>,
+    /// `slash.jailed`: who went to jail, for whatever reason.
+    pub jailed: Vec<Address>,
+}

@@ -1,0 +1,144 @@
+//! The table of spec/slashing.md §1–§4, rule by rule.
+
+use super::*;
+
+fn params(window: i64, min_signed: &str) -> Params {
+    Params {
+        window,
+        min_signed: min_signed.parse().unwrap(),
+        jail_duration: 600_000_000_000,
+        slash_downtime: Dec::default(),
+    }
+}
+
+#[test]
+fn limit_uses_bankers_rounding() {
+    for (window, min, limit) in [
+        (10_000, "0.05", 9500),
+        (10_001, "0.5", 5001),
+        (10_003, "0.5", 5001),
+        (30_000, "0.05", 28_500),
+        (100, "0.5", 50),
+        (20, "0.5", 10),
+        (9, "0.05", 9),
+        (1, "1", 0),
+    ] {
+        assert_eq!(params(window, min).max_missed(), Some(limit), "{window} x {min}");
+    }
+    assert_eq!(params(0, "0.5").max_missed(), None);
+    assert_eq!(params(-5, "0.5").max_missed(), None);
+}
+
+/// Handles `flags` from `height` on; the height of the first jailing.
+fn run(
+    window: &mut Window,
+    params: &Params,
+    height: i64,
+    flags: impl IntoIterator<Item = bool>,
+) -> Option<i64> {
+    (height..).zip(flags).find(|(h, missed)| window.handle(params, *h, *missed).jailed).map(|(h, _)| h)
+}
+
+#[test]
+fn a_genesis_validator_that_never_signs_is_jailed_by_the_guard() {
+    // W=10, M=5: six misses at height 7 (first handled at 2), but the guard wants H > 0 + 10.
+    let params = params(10, "0.5");
+    let mut window = Window::fresh(0);
+    assert_eq!(run(&mut window, &params, 2, std::iter::repeat(true)), Some(11));
+    assert_eq!((window.missed, window.index_offset, window.start_height), (0, 0, 0), "reset, start kept");
+    assert_eq!(window.bits, Some(Bitmap::default()));
+}
+
+#[test]
+fn a_new_validator_has_offset_window_minus_one_at_the_guard() {
+    // Bonded at U=50: first handled at 53, jailed at U+W+1 at the earliest (§3).
+    let params = params(10, "0.5");
+    let mut window = Window::fresh(50);
+    let mut before = window.clone();
+    for h in 53.. {
+        before = window.clone();
+        if window.handle(&params, h, true).jailed {
+            assert_eq!(h, 61);
+            break;
+        }
+    }
+    assert_eq!(before.index_offset + 1, 9);
+}
+
+#[test]
+fn old_misses_fall_out() {
+    let params = params(10, "0.5");
+    let mut window = Window::fresh(0);
+    let flags = |missed: [usize; 5]| (0..10).map(move |i| missed.contains(&i));
+    assert_eq!(run(&mut window, &params, 102, flags([0, 1, 2, 3, 4])), None);
+    assert_eq!(window.missed, 5, "at the limit, not over it");
+    assert_eq!(
+        run(&mut window, &params, 112, [true, true, true, true, true]),
+        None,
+        "each one replaces an old one"
+    );
+    assert_eq!(window.missed, 5);
+    assert_eq!(run(&mut window, &params, 117, [true]), Some(117), "slot 5 was signed");
+}
+
+#[test]
+fn liveness_carries_the_counter_after_the_update() {
+    let params = params(4, "0.25");
+    let mut window = Window::fresh(0);
+    assert_eq!(window.handle(&params, 2, true).liveness, Some(1));
+    assert_eq!(window.handle(&params, 3, false).liveness, None);
+    assert_eq!(window.handle(&params, 4, true).liveness, Some(2));
+    assert_eq!(window.handle(&params, 5, true).liveness, Some(3), "M = 3");
+    assert_eq!(window.handle(&params, 6, true).liveness, Some(3), "slot 0 again: no change");
+    let last = window.handle(&params, 7, true);
+    assert_eq!(last, Handled { liveness: Some(4), jailed: true }, "the event precedes the reset");
+}
+
+#[test]
+fn a_lowered_window_leaves_ghosts_that_jail() {
+    let wide = params(20, "0.5");
+    let mut window = Window::fresh(0);
+    run(&mut window, &wide, 102, (0..20).map(|i| i >= 12));
+    assert_eq!((window.missed, window.ghosts(&wide)), (8, Some(0)));
+    let narrow = params(10, "0.5");
+    assert_eq!(window.ghosts(&narrow), Some(8), "all misses sit above the new window");
+    assert_eq!(
+        run(&mut window, &narrow, 122, [false]),
+        Some(122),
+        "over the new limit, jailed on a signed block"
+    );
+    assert_eq!(window.ghosts(&narrow), Some(0), "the jailing clears them");
+}
+
+#[test]
+fn a_raised_window_counts_orphaned_slots_again() {
+    let narrow = params(4, "0.25");
+    let mut window = Window::fresh(0);
+    window.bits = Some({
+        let mut bits = Bitmap::default();
+        bits.replace(6, true);
+        bits
+    });
+    window.missed = 1;
+    assert_eq!(window.ghosts(&narrow), Some(1));
+    let wide = params(8, "0.25");
+    assert_eq!(window.ghosts(&wide), Some(0));
+    run(&mut window, &wide, 101, (0..7).map(|_| false));
+    assert_eq!(window.missed, 0);
+}
+
+#[test]
+fn nobody_is_jailed_when_the_minimum_rounds_to_zero() {
+    let params = params(9, "0.05");
+    let mut window = Window::fresh(0);
+    assert_eq!(run(&mut window, &params, 100, (0..500).map(|_| true)), None);
+    assert_eq!(window.missed, 9);
+}
+
+#[test]
+fn without_bits_the_counter_only_grows_and_never_jails() {
+    let params = params(4, "0.5");
+    let mut window = Window { bits: None, ..Window::fresh(0) };
+    assert_eq!(run(&mut window, &params, 100, (0..50).map(|i| i % 2 == 0)), None);
+    assert_eq!((window.missed, window.ghosts(&params)), (25, None));
+}

@@ -1,0 +1,31 @@
+//! One counted height: who signed it, who proposed it, in which round it was decided.
+
+use crate::flag::Flag;
+use crate::set::Set;
+use comet::key::Address;
+use std::sync::Arc;
+
+/// A counted height. Everything is keyed by the signed height `h`; the flags come from block `h + 1`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The signed height.
+    pub height: i64,
+    /// Time of its block, Unix nanoseconds.
+    pub time: i64,
+    /// Round that decided it.
+    pub round: i32,
+    /// Proposer's index in the set; `None` when it is no member.
+    pub proposer: Option<usize>,
+    /// The set of this height.
+    pub set: Arc<Set>,
+    /// One per member of the set, in its order.
+    pub flags: Vec<Flag>,
+}
+
+impl Row {
+    /// The flag of a validator, and whether it proposed; `None` = not in the set.
+    pub fn of(&self, address: &Address) -> Option<(Flag, bool)> {
+        let index = self.set.index(address)?;
+        Some((self.flags[index], self.proposer == Some(index)))
+    }
+}
