@@ -1,1 +1,3 @@
-//! Placeholder map of the crate.
+//! Map of the test house: drivers for the real peers of Palisade's programs, and the tidy rules.
+
+pub mod tidy;
