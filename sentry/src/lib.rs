@@ -1,1 +1,40 @@
-//! Placeholder map of the crate.
+//! The sentry topology as a model, and the rules that show whether a validator is hidden.
+//!
+//! ```text
+//! fleet.toml ── raw ── resolve ──> Fleet ── rules/<rule> ──> Vec<Finding> ── report ──> text, JSON
+//!                        │           ^
+//!                 duty, implied,     └── `palisade render` writes every host's files from the same graph
+//!                   path, link
+//! ```
+//!
+//! Nothing here opens a socket or reads a clock; `io` reads the one file that the command names.
+
+mod audit;
+pub mod cli;
+mod duty;
+mod error;
+mod finding;
+mod fleet;
+mod implied;
+pub mod io;
+mod link;
+mod listen;
+mod path;
+mod peer;
+mod raw;
+pub mod report;
+mod resolve;
+pub mod rules;
+mod settings;
+
+pub use audit::{Report, audit};
+pub use duty::{Duties, duties};
+pub use error::{FleetError, Place, Problem};
+pub use finding::{Finding, Severity, Subject};
+pub use fleet::{Chain, Fleet, Host, Key, Monitor, Node, NodeName, Ports, Role, Signer, View};
+pub use link::{Link, Party, Speech};
+pub use listen::{Exposure, Listen, ListenError};
+pub use path::dial;
+pub use peer::{NodeId, PeerAddress, PeerError};
+pub use resolve::resolve;
+pub use settings::{Listener, Origin, Setting, Settings};

@@ -1,0 +1,78 @@
+//! The command line of `palisade-sentry`. Exit codes: 0 clean, 1 findings at or above `--fail-on`, 2 error.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::audit::audit;
+use crate::finding::Severity;
+use crate::io::fleet_file::load;
+use crate::report;
+
+/// Shows whether a validator is hidden behind its sentries.
+#[derive(Debug, Parser)]
+#[command(name = "palisade-sentry", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Look for leaks and mistakes in a fleet; exit 1 if there are any.
+    Audit {
+        /// The fleet file.
+        fleet: PathBuf,
+        /// Print JSON instead of text.
+        #[arg(long)]
+        json: bool,
+        /// Exit 1 from this severity on.
+        #[arg(long, value_name = "SEVERITY", default_value = "warn")]
+        fail_on: Severity,
+    },
+    /// Print what follows from a fleet: addresses, listeners, who dials whom.
+    Show {
+        /// The fleet file.
+        fleet: PathBuf,
+    },
+    /// List the rules and the attack behind each.
+    Rules,
+}
+
+/// Runs the command; the first item of `args` is the program's name.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(usage) => {
+            let _ = usage.print();
+            return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
+        }
+    };
+    match run(cli.command) {
+        Ok((text, code)) => {
+            // A reader that closes the pipe early (`| head`) has what it wants.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::from(code)
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<(String, u8)> {
+    match command {
+        Command::Audit { fleet, json, fail_on } => {
+            let report = audit(&load(&fleet)?);
+            let source = fleet.display().to_string();
+            let text = if json { report::json(&report, &source) } else { report::text(&report, &source) };
+            Ok((text, u8::from(report.fails(fail_on))))
+        }
+        Command::Show { fleet } => Ok((report::show(&load(&fleet)?), 0)),
+        Command::Rules => Ok((report::rules(), 0)),
+    }
+}

@@ -1,0 +1,109 @@
+//! What a rule found: on whom, how it is known, what an attacker does with it, and how it ends.
+
+use core::fmt;
+
+use serde::Serialize;
+
+use crate::fleet::{NodeName, View};
+use crate::settings::Origin;
+
+/// How bad it is. `render` refuses a fleet with errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Weakens the fleet: an attack becomes cheaper, or a failure costs blocks.
+    Warn,
+    /// Opens the attack: the validator can be found, reached, or made to sign twice.
+    Error,
+}
+
+/// What a finding is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Subject {
+    /// Host name.
+    pub host: Option<String>,
+    /// Chain id.
+    pub chain: Option<String>,
+    /// Name of the consensus key.
+    pub key: Option<String>,
+}
+
+/// One thing that one rule found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How bad.
+    pub severity: Severity,
+    /// Name of the rule, which is the name of its file.
+    pub rule: &'static str,
+    /// On whom.
+    pub subject: Subject,
+    /// What was seen, and where.
+    pub evidence: String,
+    /// What it lets an attacker do.
+    pub attack: &'static str,
+    /// What ends it.
+    pub fix: String,
+}
+
+impl Subject {
+    /// A host.
+    pub fn host(name: &str) -> Self {
+        Self { host: Some(name.to_owned()), ..Self::default() }
+    }
+
+    /// A chain as a whole.
+    pub fn chain(id: &str) -> Self {
+        Self { chain: Some(id.to_owned()), ..Self::default() }
+    }
+
+    /// A consensus key.
+    pub fn key(name: &str, chain: &str) -> Self {
+        Self { host: None, chain: Some(chain.to_owned()), key: Some(name.to_owned()) }
+    }
+}
+
+impl From<&NodeName> for Subject {
+    fn from(node: &NodeName) -> Self {
+        Self { host: Some(node.host.clone()), chain: Some(node.chain.clone()), key: None }
+    }
+}
+
+/// The evidence of a setting: `p2p.pex = true, given in fleet.toml`.
+pub(crate) fn seen(key: &str, value: impl fmt::Display, origin: Origin) -> String {
+    format!("{key} = {value}, {}", origin.says())
+}
+
+/// The fix of a setting; a given value may also just be taken back, because rules and implied values agree.
+pub(crate) fn set(view: View<'_>, key: &str, value: impl fmt::Display, origin: Origin) -> String {
+    let host = &view.host.name;
+    match origin {
+        Origin::Implied => format!("set {key} = {value} on {host}"),
+        Origin::Given => {
+            format!("set {key} = {value} on {host}, or remove it there: the topology implies a safe value")
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        })
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.host, &self.key, &self.chain) {
+            (Some(host), _, Some(chain)) => write!(f, "{host} ({chain})"),
+            (Some(host), _, None) => f.write_str(host),
+            (None, Some(key), Some(chain)) => write!(f, "key {key} ({chain})"),
+            (None, _, Some(chain)) => write!(f, "chain {chain}"),
+            _ => f.write_str("fleet"),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Who dials whom: the edges of the graph, derived from what the settings really say.
+
+use core::fmt;
+
+use crate::fleet::{Fleet, NodeName, Role};
+use crate::listen::Listen;
+use crate::path::dial;
+use crate::peer::NodeId;
+
+/// One end of a link.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Party {
+    /// A node of the fleet.
+    Node(NodeName),
+    /// The signer on this host.
+    Signer(String),
+    /// The monitor on this host.
+    Monitor(String),
+    /// A node that is not ours.
+    Outside(NodeId),
+}
+
+/// What is spoken on a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Speech {
+    /// CometBFT's peer protocol.
+    P2p,
+    /// Signing requests: the signer dials, the node asks.
+    Privval,
+    /// CometBFT's JSON-RPC.
+    Rpc,
+    /// The Cosmos SDK's gRPC.
+    Grpc,
+}
+
+/// `from` dials `to` at `address`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Link {
+    /// Who dials.
+    pub from: Party,
+    /// Who is dialled.
+    pub to: Party,
+    /// What they speak.
+    pub speech: Speech,
+    /// Where, in the dialler's own spelling: `ip:port` for peers, `tcp://…` and `unix://…` for signers, a URL for monitors.
+    pub address: String,
+}
+
+/// A signer that no network joins with a node of its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unreachable {
+    pub(crate) signer: String,
+    pub(crate) node: NodeName,
+    pub(crate) listen: Option<Listen>,
+}
+
+/// Every link of the fleet, sorted.
+pub(crate) fn links(fleet: &Fleet) -> Result<Vec<Link>, Unreachable> {
+    let mut links = p2p(fleet);
+    links.extend(privval(fleet)?);
+    links.extend(queries(fleet));
+    links.sort();
+    Ok(links)
+}
+
+fn p2p(fleet: &Fleet) -> Vec<Link> {
+    let mut links = Vec::new();
+    for view in fleet.views() {
+        for peer in &view.settings.p2p_persistent_peers.value {
+            let to = match fleet.node_by_id(&peer.id) {
+                Some(node) => Party::Node(node.name.clone()),
+                None => Party::Outside(peer.id.clone()),
+            };
+            let from = Party::Node(view.node.name.clone());
+            links.push(Link {
+                from,
+                to,
+                speech: Speech::P2p,
+                address: format!("{}:{}", peer.host, peer.port),
+            });
+        }
+    }
+    links
+}
+
+fn privval(fleet: &Fleet) -> Result<Vec<Link>, Unreachable> {
+    let mut links = Vec::new();
+    for signer in &fleet.signers {
+        for view in
+            fleet.views().filter(|v| v.node.signed_by.as_ref().is_some_and(|k| signer.keys.contains(k)))
+        {
+            let listen = view.settings.priv_validator_laddr.value.as_ref();
+            let address = match listen {
+                Some(Listen::Unix(path)) if view.host.name == signer.host => Some(format!("unix://{path}")),
+                Some(tcp) => dial(&fleet.hosts[&signer.host], view.host, tcp).map(|a| format!("tcp://{a}")),
+                None => None,
+            };
+            let Some(address) = address else {
+                let (signer, node) = (signer.host.clone(), view.node.name.clone());
+                return Err(Unreachable { signer, node, listen: listen.cloned() });
+            };
+            let (from, to) = (Party::Signer(signer.host.clone()), Party::Node(view.node.name.clone()));
+            links.push(Link { from, to, speech: Speech::Privval, address });
+        }
+    }
+    Ok(links)
+}
+
+/// A monitor asks nodes that answer for others first, never the validator: what watches the validator from the public
+/// side must not know where it is.
+fn queries(fleet: &Fleet) -> Vec<Link> {
+    let mut links = Vec::new();
+    for monitor in &fleet.monitors {
+        let from = &fleet.hosts[&monitor.host];
+        let asked = |role: Role| matches!(role, Role::Rpc | Role::Sentry | Role::PrivateSentry);
+        for view in fleet.views() {
+            if !asked(view.node.role) || !monitor.chains.contains(&view.node.name.chain) {
+                continue;
+            }
+            let sources = [
+                (Speech::Rpc, &view.settings.rpc_laddr.value),
+                (Speech::Grpc, &view.settings.grpc_address.value),
+            ];
+            for (speech, listen) in sources {
+                if let Some(address) = listen.as_ref().and_then(|l| dial(from, view.host, l)) {
+                    let (from, to) =
+                        (Party::Monitor(monitor.host.clone()), Party::Node(view.node.name.clone()));
+                    links.push(Link { from, to, speech, address: format!("http://{address}") });
+                }
+            }
+        }
+    }
+    links
+}
+
+impl fmt::Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node(name) => write!(f, "{name}"),
+            Self::Signer(host) => write!(f, "signer on {host}"),
+            Self::Monitor(host) => write!(f, "monitor on {host}"),
+            Self::Outside(id) => write!(f, "outside peer {id}"),
+        }
+    }
+}
+
+impl fmt::Display for Speech {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::P2p => "p2p",
+            Self::Privval => "privval",
+            Self::Rpc => "rpc",
+            Self::Grpc => "grpc",
+        })
+    }
+}

@@ -1,0 +1,9 @@
+//! An audit as text for a person and as JSON for a machine.
+
+mod json;
+mod show;
+mod text;
+
+pub use json::json;
+pub use show::{list_rules as rules, show};
+pub use text::text;

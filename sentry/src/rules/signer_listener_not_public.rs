@@ -1,0 +1,43 @@
+//! The signer dials out; the one port it opens serves metrics and health, and says which chains and nodes it signs for.
+
+use crate::finding::{Finding, Severity, Subject};
+use crate::fleet::Fleet;
+use crate::rules::Rule;
+
+pub(super) const RULE: Rule = Rule {
+    name: "signer_listener_not_public",
+    attack: "GET /metrics shows that a consensus key lives here, for which chain, and what height it signs: the most valuable machine of the fleet is marked.",
+    check,
+};
+
+fn check(fleet: &Fleet) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for signer in fleet.signers() {
+        let Some(host) = fleet.host(&signer.host) else { continue };
+        let exposure = signer.listen.exposure(host);
+        if exposure.is_public() {
+            let evidence = format!("[host.signer] listen = {}: open to {exposure}", signer.listen);
+            let fix = "remove listen: it follows the wireguard address, or else loopback".to_owned();
+            findings.push(RULE.finding(Severity::Warn, Subject::host(&host.name), evidence, fix));
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::rules::example::{CLASSIC, SERVED, findings, hosts};
+
+    #[test]
+    fn passes() {
+        assert_eq!(findings(&RULE, CLASSIC), []);
+        assert_eq!(findings(&RULE, SERVED), []);
+    }
+
+    #[test]
+    fn fails_on_every_interface() {
+        let open = CLASSIC.replace("[host.signer]", "[host.signer]\nlisten = \"0.0.0.0:26661\"");
+        assert_eq!(hosts(&findings(&RULE, &open)), ["signer-1"]);
+    }
+}

@@ -1,0 +1,53 @@
+//! What people and machines read, compared with files. `PALISADE_BLESS=1 cargo test -p palisade-sentry` rewrites them.
+
+use std::path::{Path, PathBuf};
+
+use palisade_sentry::{audit, io::fleet_file::load, report};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+#[track_caller]
+fn same(golden: &str, text: &str) {
+    let path = root().join("tests/golden").join(golden);
+    if std::env::var_os("PALISADE_BLESS").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(text, expected, "{} differs; PALISADE_BLESS=1 accepts it", path.display());
+}
+
+fn fleet(path: &str) -> palisade_sentry::Fleet {
+    load(&root().join(path)).unwrap_or_else(|e| panic!("{e}"))
+}
+
+#[test]
+fn examples_are_clean() {
+    for example in ["fleet-classic", "fleet-signer-served"] {
+        let fleet = fleet(&format!("../examples/{example}.toml"));
+        let report = audit(&fleet);
+        assert_eq!(report.findings, [], "{example}");
+        same(&format!("{example}.audit.txt"), &report::text(&report, "fleet.toml"));
+        same(&format!("{example}.show.txt"), &report::show(&fleet));
+    }
+}
+
+#[test]
+fn leaking_fleet() {
+    let report = audit(&fleet("tests/fleets/leaking.toml"));
+    same("leaking.audit.txt", &report::text(&report, "fleet.toml"));
+    same("leaking.audit.json", &report::json(&report, "fleet.toml"));
+}
+
+#[test]
+fn rules_are_named_after_their_files() {
+    let mut files: Vec<String> = std::fs::read_dir(root().join("src/rules"))
+        .unwrap()
+        .map(|f| f.unwrap().file_name().to_string_lossy().replace(".rs", ""))
+        .filter(|name| name != "example")
+        .collect();
+    files.sort();
+    let names: Vec<&str> = palisade_sentry::rules::ALL.iter().map(|rule| rule.name).collect();
+    assert_eq!(names, files);
+}
