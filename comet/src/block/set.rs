@@ -4,8 +4,8 @@
 //! 0.33 and older order by address alone). Who proposes is not part of the hash and not decided here.
 
 use prost::Message;
-use sha2::{Digest, Sha256};
 
+use crate::key::{Address, PublicKey as Key};
 use crate::merkle::{self, Hash};
 use crate::privval::PublicKey;
 
@@ -21,9 +21,9 @@ struct SimpleValidator {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Validator {
     /// First 20 bytes of the key's SHA-256.
-    pub address: [u8; 20],
+    pub address: Address,
     /// Ed25519 key.
-    pub pub_key: [u8; 32],
+    pub pub_key: Key,
     /// Voting power, above 0 while in a set.
     pub power: i64,
 }
@@ -36,11 +36,8 @@ pub struct ValidatorSet(Vec<Validator>);
 
 impl Validator {
     /// A validator with the address that belongs to its key.
-    pub fn new(pub_key: [u8; 32], power: i64) -> Self {
-        let digest = Sha256::digest(pub_key);
-        let mut address = [0; 20];
-        address.copy_from_slice(&digest[..20]);
-        Self { address, pub_key, power }
+    pub fn new(pub_key: Key, power: i64) -> Self {
+        Self { address: pub_key.address(), pub_key, power }
     }
 }
 
@@ -64,7 +61,7 @@ impl ValidatorSet {
     }
 
     /// Index of the validator with this address.
-    pub fn index_of(&self, address: &[u8; 20]) -> Option<usize> {
+    pub fn index_of(&self, address: &Address) -> Option<usize> {
         self.0.iter().position(|v| v.address == *address)
     }
 
@@ -74,8 +71,11 @@ impl ValidatorSet {
             .0
             .iter()
             .map(|v| {
-                SimpleValidator { pub_key: Some(PublicKey::ed25519(v.pub_key)), voting_power: v.power }
-                    .encode_to_vec()
+                SimpleValidator {
+                    pub_key: Some(PublicKey::ed25519(*v.pub_key.as_bytes())),
+                    voting_power: v.power,
+                }
+                .encode_to_vec()
             })
             .collect();
         merkle::root(&leaves)

@@ -1,6 +1,7 @@
 //! Hashes and part sets as cometbft v0.38.25 computes them for the same values.
 
 use super::*;
+use crate::key::PublicKey;
 use crate::privval::{PRECOMMIT, Vote};
 
 fn id(first: u8) -> BlockId {
@@ -39,8 +40,9 @@ fn set() -> ValidatorSet {
         ("872249e3b52f3c8b5f6ccf3409a223981e63d14561366605bb7cfe47fb16072f", 300),
         ("8e3dce3898ef60c0ca7b71200de225bd8eecf8972b5dc1c018fcd0275a542433", 77),
     ];
-    let validator =
-        |(key, power): &(&str, i64)| Validator::new(hex::decode(key).unwrap().try_into().unwrap(), *power);
+    let validator = |(key, power): &(&str, i64)| {
+        Validator::new(PublicKey::from_bytes(&hex::decode(key).unwrap()).unwrap(), *power)
+    };
     ValidatorSet::new(keys.iter().map(validator).collect())
 }
 
@@ -88,7 +90,7 @@ fn evidence() -> EvidenceList {
 #[test]
 fn validators_are_ordered_by_power_then_address() {
     let set = set();
-    let firsts: Vec<u8> = set.validators().iter().map(|v| v.address[0]).collect();
+    let firsts: Vec<u8> = set.validators().iter().map(|v| v.address.0[0]).collect();
     assert_eq!(firsts, [0x9a, 0x08, 0x7a, 0x30, 0xbb, 0x24]);
     assert_eq!(set.total_power(), 7387);
     assert_eq!(hex::encode(set.hash()), "7068507878e01af55e2c762a8e88289c91af31981d4c934ad20af5f3d5464b59");
