@@ -130,7 +130,9 @@ pub enum ConfigError {
     #[error("chain {0:?} has no nodes")]
     NoNodes(String),
     /// The id is longer than CometBFT allows, empty, or no file name.
-    #[error("chain id {0:?} must have 1 to {MAX_CHAIN_ID} bytes, no slash, no control character and no leading dot")]
+    #[error(
+        "chain id {0:?} must have 1 to {MAX_CHAIN_ID} bytes, no slash, no control character and no leading dot"
+    )]
     ChainId(String),
     /// Neither tcp nor unix.
     #[error("node {0:?} must be tcp://HOST:PORT or unix:///PATH")]

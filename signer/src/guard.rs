@@ -211,8 +211,12 @@ impl fmt::Display for Refusal {
             Reason::HeightRegression => write!(f, "height regression: asked for {asked}, last is {last}"),
             Reason::RoundRegression => write!(f, "round regression: asked for {asked}, last is {last}"),
             Reason::StepRegression => write!(f, "step regression: asked for {asked}, last is {last}"),
-            Reason::NoSignBytes => write!(f, "no sign-bytes known at {asked}: it may have been signed before"),
-            Reason::ConflictingBlock => write!(f, "double sign prevented: another block was signed at {asked}"),
+            Reason::NoSignBytes => {
+                write!(f, "no sign-bytes known at {asked}: it may have been signed before")
+            }
+            Reason::ConflictingBlock => {
+                write!(f, "double sign prevented: another block was signed at {asked}")
+            }
             Reason::ConflictingProposalTimestamp => {
                 write!(f, "double sign prevented: this proposal was signed with another timestamp at {asked}")
             }

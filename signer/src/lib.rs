@@ -15,9 +15,11 @@
 //! function of its arguments, except [`io`], which has the sockets, files, clocks, randomness and logs.
 
 pub mod backoff;
+pub mod cli;
 pub mod config;
 pub mod guard;
 pub mod import;
+pub mod io;
 pub mod keeper;
 pub mod key;
 pub mod mark;

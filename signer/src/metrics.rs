@@ -11,8 +11,8 @@ use crate::mark::Hrs;
 
 /// Buckets from 5 µs to 2.5 s: a local signature takes 0.1 ms, an HSM 100 ms, the budget is 2.5 s.
 const BUCKETS: [f64; 18] = [
-    0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05,
-    0.1, 0.25, 0.5, 1.0, 2.5,
+    0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025,
+    0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
 ];
 
 /// The registry and its members.
@@ -73,24 +73,14 @@ impl Metrics {
                 "Height of the last signature.",
                 chain,
             ),
-            last_signed_round: gauge(
-                &registry,
-                "last_signed_round",
-                "Round of the last signature.",
-                chain,
-            ),
+            last_signed_round: gauge(&registry, "last_signed_round", "Round of the last signature.", chain),
             last_signed_step: gauge(
                 &registry,
                 "last_signed_step",
                 "Step of the last signature: 1 propose, 2 prevote, 3 precommit.",
                 chain,
             ),
-            node_connected: gauge(
-                &registry,
-                "node_connected",
-                "Whether the link to the node is up.",
-                node,
-            ),
+            node_connected: gauge(&registry, "node_connected", "Whether the link to the node is up.", node),
             node_connects: counter(&registry, "node_connects_total", "Links made to the node.", node),
             node_silence: silence(&registry, node),
             key_stopped: gauge(
@@ -117,7 +107,9 @@ impl Metrics {
     /// Text exposition, format 0.0.4.
     pub fn text(&self) -> String {
         let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text).expect("families have names and members");
+        TextEncoder::new()
+            .encode(&self.registry.gather(), &mut text)
+            .expect("families have names and members");
         String::from_utf8(text).expect("exposition is text")
     }
 }
@@ -187,7 +179,8 @@ requests_total counter chain_id,reason,result,type
 
         let mut seen = String::new();
         for family in m.registry.gather() {
-            let labels: Vec<_> = family.get_metric()[0].get_label().iter().map(|l| l.name()).collect();
+            let labels: Vec<_> =
+                family.get_metric()[0].get_label().iter().map(prometheus::proto::LabelPair::name).collect();
             let name = family.name().strip_prefix("palisade_signer_").expect("prefix");
             let kind = format!("{:?}", family.get_field_type()).to_lowercase();
             seen.push_str(&format!("{name} {kind} {}\n", labels.join(",")));

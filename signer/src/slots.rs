@@ -18,7 +18,8 @@
 //! After a SIGKILL between write and flush the newest record is in the page cache only. It may be trusted, since it is only
 //! ever higher, but it is not durable yet, and after a failed flush the kernel may call a lost page clean. So opening writes
 //! the newest mark again, as the next record in the other slot, and flushes it before anything is signed. That also proves
-//! that the disk can be written.
+//! that the disk can be written. It flushes once before as well: never are both slots waiting for the disk, or a power cut
+//! could keep the later record and lose the one before it.
 //!
 //! Not found here: an old copy of the whole file put back. Nothing in the file can tell; SECURITY.md says so.
 
@@ -114,6 +115,7 @@ impl<M: Medium> Slots<M> {
     pub fn open(medium: M, image: &[u8], identity: Identity) -> Result<(Self, Mark), OpenError> {
         let (Record { sequence, mark, .. }, last) = newest(image, &identity)?;
         let mut slots = Self { medium, identity, sequence, last };
+        slots.medium.sync().map_err(PersistError::from)?;
         slots.write(mark.hrs, &mark.sign_bytes)?;
         Ok((slots, mark))
     }
@@ -140,7 +142,7 @@ impl<M: Medium> Storage for Slots<M> {
 
 /// Offset of the slot for this sequence number.
 fn slot_of(sequence: u64) -> usize {
-    if sequence % 2 == 0 { 0 } else { SLOT }
+    if sequence.is_multiple_of(2) { 0 } else { SLOT }
 }
 
 fn decode_slot(image: &[u8], slot: usize) -> Option<Result<(Record, Link), RecordError>> {

@@ -132,3 +132,9 @@ impl ExtensionPermit<'_> {
         self.sign_bytes
     }
 }
+
+impl<S: Storage + ?Sized> Storage for Box<S> {
+    fn persist(&mut self, next: &NewMark) -> Result<(), PersistError> {
+        (**self).persist(next)
+    }
+}

@@ -38,7 +38,9 @@ pub enum ImportKeyError {
     #[error("it is neither a priv_validator_key.json nor base64")]
     Base64,
     /// No form has this length.
-    #[error("its base64 holds {0} bytes; keys have 32 (seed), 64 (expanded, or seed and public key) or 96 (YubiHSM)")]
+    #[error(
+        "its base64 holds {0} bytes; keys have 32 (seed), 64 (expanded, or seed and public key) or 96 (YubiHSM)"
+    )]
     Length(usize),
     /// A YubiHSM form whose public key is not its scalar's.
     #[error("public key at its end does not belong to the scalar at its front")]
@@ -87,8 +89,12 @@ impl Form {
             Self::SeedAndPublic => {
                 "base64 of seed and public key (tmkms would take it for an expanded key and sign with another public key)"
             }
-            Self::Expanded => "base64 of a 64-byte expanded key (tmkms softsign); it has no seed and cannot be moved to a node",
-            Self::YubiHsm => "base64 of a 96-byte YubiHSM export (tmkms); it has no seed and cannot be moved to a node",
+            Self::Expanded => {
+                "base64 of a 64-byte expanded key (tmkms softsign); it has no seed and cannot be moved to a node"
+            }
+            Self::YubiHsm => {
+                "base64 of a 96-byte YubiHSM export (tmkms); it has no seed and cannot be moved to a node"
+            }
         }
     }
 }

@@ -86,8 +86,7 @@ pub fn read(text: &str, chain_id: &str, public: &PublicKey) -> Result<Imported, 
         (Origin::Tmkms, 0..) => step.min(2) + 1,
         _ => return Err(ImportStateError::Range("step")),
     };
-    let step =
-        u8::try_from(step).ok().and_then(Step::from_number).ok_or(ImportStateError::Range("step"))?;
+    let step = u8::try_from(step).ok().and_then(Step::from_number).ok_or(ImportStateError::Range("step"))?;
     let hrs = Hrs { height, round, step };
     let (sign_bytes, dropped) = match proven(&file, hrs, chain_id, public) {
         Ok(sign_bytes) => (sign_bytes, None),
@@ -97,7 +96,12 @@ pub fn read(text: &str, chain_id: &str, public: &PublicKey) -> Result<Imported, 
 }
 
 /// The sign-bytes if they prove themselves; otherwise why not, if there were some.
-fn proven(file: &File, hrs: Hrs, chain_id: &str, public: &PublicKey) -> Result<Vec<u8>, Option<&'static str>> {
+fn proven(
+    file: &File,
+    hrs: Hrs,
+    chain_id: &str,
+    public: &PublicKey,
+) -> Result<Vec<u8>, Option<&'static str>> {
     let Some(text) = &file.signbytes else { return Err(None) };
     let bytes = hex::decode(text).map_err(|_| Some("sign-bytes are not hex"))?;
     let read = canonical::read(&bytes).ok_or(Some("sign-bytes are not those of a vote or proposal"))?;

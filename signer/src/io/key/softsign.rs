@@ -1,0 +1,51 @@
+//! A key in a file, in CometBFT's own `priv_validator_key.json`.
+//!
+//! Keys without a seed (from tmkms) are in the same file under the type `palisade/PrivKeyEd25519Expanded`. The key proves
+//! itself once when it is opened; [`crate::keeper`] says why not at each signature.
+
+use std::path::Path;
+
+use comet::{key::PrivateKey, key_file};
+
+use crate::{
+    io::{key::OpenKeyError, secret_file},
+    key::{Key, KeyError},
+    store::{ExtensionPermit, Permit},
+};
+
+/// Text of the self-test. It is no delimited protobuf of any vote, proposal or extension.
+const SELF_TEST: &[u8] = b"\xff palisade-signer self-test, signs nothing \xff";
+
+/// A key in this process's memory.
+pub struct Softsign {
+    key: PrivateKey,
+}
+
+// === impl Softsign ===
+
+impl Softsign {
+    /// Reads and proves a key file, which must have mode 0600 or stricter.
+    pub fn open(path: &Path) -> Result<Self, OpenKeyError> {
+        let json = secret_file::read(path)?;
+        let key = key_file::read_priv_validator_key(&json)
+            .map_err(|source| OpenKeyError::Content { path: path.into(), source })?;
+        if !key.public().verify(SELF_TEST, &key.sign(SELF_TEST)) {
+            return Err(OpenKeyError::SelfTest);
+        }
+        Ok(Self { key })
+    }
+}
+
+impl Key for Softsign {
+    fn public_key(&self) -> [u8; 32] {
+        *self.key.public().as_bytes()
+    }
+
+    fn sign(&mut self, permit: Permit<'_>) -> Result<[u8; 64], KeyError> {
+        Ok(self.key.sign(permit.sign_bytes()))
+    }
+
+    fn sign_extension(&mut self, permit: ExtensionPermit<'_>) -> Result<[u8; 64], KeyError> {
+        Ok(self.key.sign(permit.sign_bytes()))
+    }
+}

@@ -1,0 +1,455 @@
+//! The oracle remembers every signature ever made and watches the keeper through random requests and crashes.
+//!
+//! The disk is a double at the lowest seam ([`Medium`]). It knows what is in the page cache and what is durable, and fails
+//! at every step of storage. A crash is a kill (the cache survives), or a power cut (each written sector is there, is not
+//! there, or is torn). After a failed flush the kernel may call a lost page clean, so that later flushes skip it. Everything
+//! else is the real thing: guard, store, slots, records, keeper.
+//!
+//! A signature counts from the moment that the key made it, whether or not the reply left.
+//!
+//! `ORACLE_SEED` and `ORACLE_STEPS` repeat or lengthen a run.
+
+#[path = "support/requests.rs"]
+mod requests;
+
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, Mutex},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use comet::{canonical, key::PrivateKey};
+use palisade_signer::{
+    keeper::{Answer, Failure, Keeper},
+    key::{Key, KeyError},
+    mark::{Hrs, Identity, Mark, Step},
+    record::RECORD,
+    request::Request,
+    slots::{self, Medium, OpenError, SLOT, Slots},
+    store::{ExtensionPermit, Permit, Store},
+};
+
+/// splitmix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, n: u64) -> u64 {
+        self.next() % n
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Crash {
+    BeforeWrite,
+    MidWrite(usize),
+    AfterWrite,
+    AfterSync,
+    BeforeSign,
+    AfterSign,
+}
+
+/// Everything in the world but the process under test.
+struct World {
+    cached: Vec<u8>,
+    durable: Vec<u8>,
+    /// Slots whose cached content the kernel wrongly takes for durable.
+    falsely_clean: [bool; 2],
+    /// Slots that were falsely clean and have not been flushed since: the disk has something two records old.
+    hollow: [bool; 2],
+    /// Flushes that pass before the crash.
+    syncs_to_pass: u64,
+    /// Whether a sector was torn, or lost although it was called clean: the only reasons to refuse to open.
+    damaged: bool,
+    crash: Option<Crash>,
+    made: Vec<Vec<u8>>,
+}
+
+type Shared = Arc<Mutex<World>>;
+
+fn dead() -> io::Error {
+    io::Error::other("crashed")
+}
+
+struct Disk(Shared);
+
+impl Medium for Disk {
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let world = &mut *self.0.lock().unwrap();
+        let at = usize::try_from(offset).unwrap();
+        let written = match world.crash {
+            Some(Crash::BeforeWrite) => 0,
+            Some(Crash::MidWrite(n)) => n,
+            _ => bytes.len(),
+        };
+        world.cached[at..at + written].copy_from_slice(&bytes[..written]);
+        if written > 0 {
+            world.hollow[at / SLOT] |= std::mem::take(&mut world.falsely_clean[at / SLOT]);
+        }
+        match world.crash {
+            Some(Crash::BeforeWrite) => Err(dead()),
+            Some(Crash::MidWrite(n)) => {
+                world.damaged |= n > 0 && n < bytes.len();
+                Err(dead())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let world = &mut *self.0.lock().unwrap();
+        let passes = world.syncs_to_pass > 0;
+        world.syncs_to_pass = world.syncs_to_pass.saturating_sub(1);
+        if world.crash == Some(Crash::AfterWrite) && !passes {
+            return Err(dead());
+        }
+        for slot in 0..2 {
+            if !world.falsely_clean[slot] {
+                world.hollow[slot] = false;
+                let range = slot * SLOT..slot * SLOT + RECORD;
+                world.durable[range.clone()].copy_from_slice(&world.cached[range]);
+            }
+        }
+        if world.crash == Some(Crash::AfterSync) && !passes { Err(dead()) } else { Ok(()) }
+    }
+}
+
+/// Notes what it signs. With a real key the signatures are real too.
+struct NotingKey {
+    world: Shared,
+    real: Option<PrivateKey>,
+}
+
+impl NotingKey {
+    fn signature(&self, bytes: &[u8]) -> [u8; 64] {
+        self.real
+            .as_ref()
+            .map_or_else(|| std::array::from_fn(|i| bytes[i % bytes.len()]), |key| key.sign(bytes))
+    }
+}
+
+impl Key for NotingKey {
+    fn public_key(&self) -> [u8; 32] {
+        [7; 32]
+    }
+
+    fn sign(&mut self, permit: Permit<'_>) -> Result<[u8; 64], KeyError> {
+        let signature = self.signature(permit.sign_bytes());
+        let world = &mut *self.world.lock().unwrap();
+        if world.crash == Some(Crash::BeforeSign) {
+            return Err(KeyError("crashed".into()));
+        }
+        world.made.push(permit.sign_bytes().into());
+        if world.crash == Some(Crash::AfterSign) {
+            return Err(KeyError("crashed".into()));
+        }
+        Ok(signature)
+    }
+
+    fn sign_extension(&mut self, permit: ExtensionPermit<'_>) -> Result<[u8; 64], KeyError> {
+        Ok(self.signature(permit.sign_bytes()))
+    }
+}
+
+/// Every signature ever made.
+#[derive(Default)]
+struct Oracle {
+    signed: HashMap<(i64, i32, u8), Vec<u8>>,
+    highest: Option<Hrs>,
+}
+
+impl Oracle {
+    fn hear(&mut self, sign_bytes: Vec<u8>) {
+        let read = canonical::read(&sign_bytes).expect("a vote or proposal");
+        let hrs = Hrs {
+            height: read.height,
+            round: i32::try_from(read.round).unwrap(),
+            step: Step::from_message_type(read.r#type).expect("known"),
+        };
+        assert!(self.highest <= Some(hrs), "a step back: {hrs:?} after {:?}", self.highest);
+        self.highest = Some(hrs);
+        let before =
+            self.signed.entry((hrs.height, hrs.round, hrs.step.number())).or_insert(sign_bytes.clone());
+        assert_eq!(*before, sign_bytes, "two signatures at {hrs:?}");
+    }
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    advanced: u64,
+    repeated: u64,
+    refused: u64,
+    crashes: u64,
+    power_cuts: u64,
+    refused_to_open: u64,
+    floors_set: u64,
+}
+
+fn identity() -> Identity {
+    Identity { chain_id: requests::CHAIN.into(), public_key: [7; 32] }
+}
+
+/// A random request near `around`: often the next step, often the same again with something changed.
+fn request(random: &mut Random, around: Hrs) -> Request {
+    let mut hrs = around;
+    match random.below(8) {
+        0 | 1 => {}
+        2..=4 => match hrs.step {
+            Step::None => hrs.step = Step::Propose,
+            Step::Propose => hrs.step = Step::Prevote,
+            Step::Prevote => hrs.step = Step::Precommit,
+            Step::Precommit => hrs = Hrs { height: hrs.height + 1, round: 0, step: Step::Propose },
+        },
+        5 => hrs = Hrs { round: hrs.round + 1, step: Step::Prevote, ..hrs },
+        6 => hrs = Hrs { height: hrs.height + 1, round: 0, step: Step::ALL[1 + random.below(3) as usize] },
+        _ => {
+            hrs.height += i64::try_from(random.below(3)).unwrap() - 2;
+            hrs.round = i32::try_from(random.below(3)).unwrap();
+            hrs.step = Step::ALL[1 + random.below(3) as usize];
+        }
+    }
+    let (height, round) = (hrs.height.max(1), hrs.round.clamp(0, 1 << 20));
+    let (which, second) = (u8::try_from(random.below(3)).unwrap(), i64::try_from(random.below(3)).unwrap());
+    match hrs.step {
+        Step::Prevote => requests::prevote(height, round, which, second),
+        Step::Precommit => requests::precommit(height, round, which, second),
+        Step::None | Step::Propose => requests::proposal(height, round, which.max(1), second),
+    }
+}
+
+fn crash(random: &mut Random) -> Crash {
+    match random.below(6) {
+        0 => Crash::BeforeWrite,
+        1 => Crash::MidWrite(random.below(RECORD as u64) as usize),
+        2 => Crash::AfterWrite,
+        3 => Crash::AfterSync,
+        4 => Crash::BeforeSign,
+        _ => Crash::AfterSign,
+    }
+}
+
+/// What is left of the world for the next process.
+fn fall(world: &mut World, random: &mut Random, seen: &mut Seen) {
+    seen.crashes += 1;
+    if world.crash == Some(Crash::AfterWrite) && random.one_in(2) {
+        // The flush failed, and the kernel forgets which pages were dirty.
+        world.falsely_clean = std::array::from_fn(|slot| differs(world, slot) || world.falsely_clean[slot]);
+    }
+    (world.crash, world.syncs_to_pass) = (None, 0);
+    if random.one_in(2) {
+        return;
+    }
+    seen.power_cuts += 1;
+    for slot in 0..2 {
+        if !differs(world, slot) {
+            continue;
+        }
+        let range = slot * SLOT..slot * SLOT + RECORD;
+        // A page that is called clean is never written any more.
+        let reached_disk = match random.below(8) {
+            _ if world.falsely_clean[slot] => {
+                world.damaged = true;
+                0
+            }
+            0 => {
+                world.damaged = true;
+                random.below(RECORD as u64) as usize
+            }
+            1..=3 => 0,
+            _ => RECORD,
+        };
+        world.damaged |= world.hollow[slot] && reached_disk < RECORD;
+        let end = range.start + reached_disk;
+        world.durable[range.start..end].copy_from_slice(&world.cached[range.start..end]);
+    }
+    world.cached.clone_from(&world.durable);
+    (world.falsely_clean, world.hollow) = ([false; 2], [false; 2]);
+}
+
+fn differs(world: &World, slot: usize) -> bool {
+    let range = slot * SLOT..slot * SLOT + RECORD;
+    world.cached[range.clone()] != world.durable[range]
+}
+
+fn sequence(world: &World, slot: usize) -> u64 {
+    let bytes = world.cached[slot * SLOT..].first_chunk().expect("a record");
+    palisade_signer::record::decode(bytes).expect("whole").sequence
+}
+
+/// Starts a process, as often as it takes. What cannot be opened is settled by an operator who knows the highest signature.
+fn start(
+    world: &Shared,
+    random: &mut Random,
+    oracle: &Oracle,
+    seen: &mut Seen,
+    real: bool,
+) -> Keeper<Slots<Disk>> {
+    loop {
+        if random.one_in(20) {
+            let world = &mut *world.lock().unwrap();
+            // Opening flushes twice; fail at either.
+            (world.crash, world.syncs_to_pass) = (Some(crash(random)), random.below(2));
+        }
+        let image = world.lock().unwrap().cached.clone();
+        match Slots::open(Disk(Arc::clone(world)), &image, identity()) {
+            Ok((slots, mark)) => {
+                assert!(oracle.highest <= Some(mark.hrs), "opened below the highest signature");
+                let mut after = world.lock().unwrap();
+                (after.crash, after.syncs_to_pass) = (None, 0);
+                drop(after);
+                let real = real.then(|| PrivateKey::from_seed(&[7; 32]));
+                let key = NotingKey { world: Arc::clone(world), real };
+                return Keeper::new(Box::new(key), vec![Store::new(mark, slots)]);
+            }
+            Err(OpenError::Write(_)) => fall(&mut world.lock().unwrap(), random, seen),
+            Err(error) => {
+                let world = &mut *world.lock().unwrap();
+                assert!(world.damaged, "refused to open what nothing has damaged: {error}");
+                seen.refused_to_open += 1;
+                seen.floors_set += 1;
+                let floor = Mark::floor(oracle.highest.unwrap_or(Hrs::whole_height(0)));
+                world.durable = slots::image(&identity(), &floor);
+                world.cached.clone_from(&world.durable);
+                (world.falsely_clean, world.hollow) = ([false; 2], [false; 2]);
+                (world.damaged, world.crash, world.syncs_to_pass) = (false, None, 0);
+            }
+        }
+    }
+}
+
+fn run(seed: u64, steps: u64, real: bool) -> Seen {
+    let mut random = Random(seed);
+    let (mut oracle, mut seen) = (Oracle::default(), Seen::default());
+    let fresh = slots::image(&identity(), &Mark::floor(Hrs::whole_height(0)));
+    let world = Arc::new(Mutex::new(World {
+        cached: fresh.clone(),
+        durable: fresh,
+        falsely_clean: [false; 2],
+        hollow: [false; 2],
+        syncs_to_pass: 0,
+        damaged: false,
+        crash: None,
+        made: vec![],
+    }));
+    let mut keeper = start(&world, &mut random, &oracle, &mut seen, real);
+    for _ in 0..steps {
+        let asked = request(&mut random, keeper.stores()[0].mark().hrs);
+        if random.one_in(10) {
+            world.lock().unwrap().crash = Some(crash(&mut random));
+        }
+        let before = keeper.stores()[0].mark().clone();
+        let answer = keeper.answer(0, &asked, &mut |_| {});
+        let made = std::mem::take(&mut world.lock().unwrap().made);
+        assert!(made.len() <= 1);
+        for sign_bytes in &made {
+            oracle.hear(sign_bytes.clone());
+        }
+        match answer {
+            Answer::Sign(signed) => {
+                let read = canonical::read(&made[0]).expect("a vote or proposal");
+                assert_eq!(
+                    signed.timestamp, read.timestamp,
+                    "the answer names the timestamp that was signed"
+                );
+                assert_eq!(Step::from_message_type(read.r#type), Some(asked.hrs().step));
+                if signed.repeat { seen.repeated += 1 } else { seen.advanced += 1 }
+            }
+            Answer::Refuse(_) => {
+                assert!(made.is_empty(), "refused and signed");
+                seen.refused += 1;
+            }
+            Answer::Fail(Failure::Persist(_)) => {
+                assert!(made.is_empty(), "signed without a durable mark");
+                assert_eq!(*keeper.stores()[0].mark(), before, "the mark in memory is ahead of the disk");
+                assert!(matches!(keeper.answer(0, &asked, &mut |_| {}), Answer::Fail(Failure::Stopped)));
+            }
+            Answer::Fail(_) => {}
+        }
+        // A crash that this request did not reach must not wait for another one.
+        let crashed = world.lock().unwrap().crash.is_some();
+        if crashed {
+            drop(keeper);
+            fall(&mut world.lock().unwrap(), &mut random, &mut seen);
+            keeper = start(&world, &mut random, &oracle, &mut seen, real);
+        }
+    }
+    seen
+}
+
+fn from_environment(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+fn seed() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    let seed = from_environment("ORACLE_SEED").unwrap_or(now.as_nanos() as u64);
+    println!("ORACLE_SEED={seed}");
+    seed
+}
+
+#[test]
+fn a_million_steps() {
+    let seen = run(seed(), from_environment("ORACLE_STEPS").unwrap_or(1_000_000), false);
+    println!("{seen:?}");
+    for count in [seen.advanced, seen.repeated, seen.refused, seen.power_cuts, seen.refused_to_open] {
+        assert!(count > 1_000, "the run does not reach everything: {seen:?}");
+    }
+}
+
+/// Found by the run above: killed between write and flush, then a power cut while the next process opens. Without a flush
+/// before the first write, the disk could keep that write and lose the one before it.
+#[test]
+fn killed_before_the_flush_and_cut_off_while_opening() {
+    let fresh = slots::image(&identity(), &Mark::floor(Hrs::whole_height(0)));
+    let world = Arc::new(Mutex::new(World {
+        cached: fresh.clone(),
+        durable: fresh,
+        falsely_clean: [false; 2],
+        hollow: [false; 2],
+        syncs_to_pass: 0,
+        damaged: false,
+        crash: None,
+        made: vec![],
+    }));
+    let open = || {
+        let image = world.lock().unwrap().cached.clone();
+        Slots::open(Disk(Arc::clone(&world)), &image, identity())
+    };
+    let (slots, mark) = open().expect("fresh");
+    let key = NotingKey { world: Arc::clone(&world), real: None };
+    let mut keeper = Keeper::new(Box::new(key), vec![Store::new(mark, slots)]);
+    world.lock().unwrap().crash = Some(Crash::AfterWrite);
+    let answer = keeper.answer(0, &requests::prevote(1, 0, 1, 0), &mut |_| {});
+    assert!(matches!(answer, Answer::Fail(Failure::Persist(_))));
+    // The next process gets as far as its write; that sector reaches the disk by itself, and nothing else does.
+    (world.lock().unwrap().crash, world.lock().unwrap().syncs_to_pass) = (Some(Crash::AfterWrite), 1);
+    assert!(matches!(open(), Err(OpenError::Write(_))));
+    {
+        let world = &mut *world.lock().unwrap();
+        let last_write =
+            (0..2).filter(|slot| differs(world, *slot)).max_by_key(|slot| sequence(world, *slot));
+        let range =
+            last_write.map(|slot| slot * SLOT..slot * SLOT + RECORD).expect("the write is not flushed");
+        world.durable[range.clone()].copy_from_slice(&world.cached[range]);
+        world.cached.clone_from(&world.durable);
+        (world.crash, world.syncs_to_pass) = (None, 0);
+    }
+    open().expect("neither a kill nor a power cut between sectors damages anything");
+}
+
+#[test]
+fn with_a_real_key() {
+    println!("{:?}", run(seed(), 20_000, true));
+}
