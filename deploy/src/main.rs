@@ -1,2 +1,7 @@
-//! Entry point.
-fn main() {}
+//! `palisade`: see `palisade::cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    palisade::cli::main(std::env::args_os())
+}

@@ -8,7 +8,7 @@ fn sentry(args: &[&str]) -> Output {
         .args(args)
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
         .output()
-        .unwrap()
+        .expect("the command starts")
 }
 
 fn code(args: &[&str]) -> Option<i32> {

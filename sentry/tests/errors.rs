@@ -10,7 +10,7 @@ fn error(from: &str, to: &str) -> String {
     let text = resolve(&CLASSIC.replacen(from, to, 1)).expect_err(to).to_string();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.iter().filter(|l| l.starts_with("try: ")).count(), 1, "{text}");
-    assert!(lines.last().unwrap().starts_with("try: "), "{text}");
+    assert!(lines.last().is_some_and(|l| l.starts_with("try: ")), "{text}");
     text
 }
 

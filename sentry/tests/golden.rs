@@ -12,7 +12,7 @@ fn root() -> PathBuf {
 fn same(golden: &str, text: &str) {
     let path = root().join("tests/golden").join(golden);
     if std::env::var_os("PALISADE_BLESS").is_some() {
-        std::fs::write(&path, text).unwrap();
+        std::fs::write(&path, text).expect("the golden file can be written");
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(text, expected, "{} differs; PALISADE_BLESS=1 accepts it", path.display());

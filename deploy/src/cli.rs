@@ -1,0 +1,80 @@
+//! The command line of `palisade`: commands of its own, and every daemon of the kit under its short name.
+//!
+//! The daemons also exist as binaries of their own; a host that runs the signer gets that one, with the smaller
+//! dependency tree. This binary is for the operator's desk and for `palisade demo`. It does not look at the name it was
+//! started by: a symlink named `palisade-signer` changes nothing.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::io::render_cmd::{self, RenderArgs};
+
+/// Validator operations kit for CometBFT and Cosmos SDK chains.
+#[derive(Debug, Parser)]
+#[command(name = "palisade", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write the configuration of every host of a fleet; refuses what the audit rejects.
+    Render(RenderArgs),
+    /// Run `palisade-signer`: holds consensus keys and signs for nodes.
+    #[command(disable_help_flag = true)]
+    Signer(Forwarded),
+    /// Run `palisade-sentry`: audits the topology.
+    #[command(disable_help_flag = true)]
+    Sentry(Forwarded),
+    /// Print the version.
+    Version,
+}
+
+/// Arguments for another program, untouched.
+#[derive(Debug, clap::Args)]
+struct Forwarded {
+    /// See `--help` of the command.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<OsString>,
+}
+
+/// Runs the command; the first item of `args` is the program's name.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(usage) => {
+            let _ = usage.print();
+            return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
+        }
+    };
+    match cli.command {
+        Command::Render(args) => match render_cmd::run(&args) {
+            Ok(outcome) => {
+                let _ = std::io::stderr().write_all(outcome.notes.as_bytes());
+                let _ = std::io::stdout().write_all(outcome.text.as_bytes());
+                ExitCode::from(outcome.code)
+            }
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::from(2)
+            }
+        },
+        Command::Signer(rest) => palisade_signer::cli::main(rest.named("palisade-signer")),
+        Command::Sentry(rest) => palisade_sentry::cli::main(rest.named("palisade-sentry")),
+        Command::Version => {
+            println!("palisade {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+impl Forwarded {
+    /// The arguments as that program would get them.
+    fn named(self, program: &str) -> impl Iterator<Item = OsString> {
+        std::iter::once(program.into()).chain(self.args)
+    }
+}

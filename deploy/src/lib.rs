@@ -1,0 +1,18 @@
+//! The operator's command: one fleet file in, every file of every host out, and all daemons of the kit in one binary.
+//!
+//! ```text
+//! fleet.toml ── palisade_sentry::resolve ──> Fleet ── audit ──> render ──> parse_back ──> Tree ── io::out_dir ──> DIR
+//! ```
+//!
+//! - [`render`]: the files of every host, from the graph alone; refuses what the audit rejects
+//! - [`parse_back`]: every rendered file read by the program that will read it
+//! - [`tree`], [`manifest`]: what is written, and the list that Ansible copies by
+//! - [`io`]: directories and files
+//! - [`cli`]: the command line
+
+pub mod cli;
+pub mod io;
+pub mod manifest;
+pub mod parse_back;
+pub mod render;
+pub mod tree;

@@ -1,0 +1,40 @@
+//! The rendered examples as one reviewed text each. `PALISADE_BLESS=1 cargo test -p palisade` rewrites them.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use palisade::{parse_back::parse_back, render::render};
+use palisade_sentry::io::fleet_file::load;
+
+fn rendered(example: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(example);
+    let fleet = load(&path).unwrap_or_else(|e| panic!("{e}"));
+    let rendered = render(&fleet).unwrap_or_else(|e| panic!("{e}"));
+    let mut text = String::new();
+    for (path, file) in &rendered.tree.files {
+        parse_back(file).unwrap_or_else(|e| panic!("{e}"));
+        let _ = write!(text, "==> {path}\n{}\n", file.text);
+    }
+    let _ = write!(text, "==> manifest.json\n{}", rendered.tree.manifest(&fleet).text());
+    text
+}
+
+#[track_caller]
+fn same(golden: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(golden);
+    if std::env::var_os("PALISADE_BLESS").is_some() {
+        std::fs::write(&path, text).expect("the golden file can be written");
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(text, expected, "{} differs; PALISADE_BLESS=1 accepts it", path.display());
+}
+
+#[test]
+fn classic() {
+    same("fleet-classic.rendered.txt", &rendered("fleet-classic.toml"));
+}
+
+#[test]
+fn signer_served() {
+    same("fleet-signer-served.rendered.txt", &rendered("fleet-signer-served.toml"));
+}
