@@ -12,17 +12,19 @@
 //! - [`jailing`], [`bitmap`]: x/slashing for one validator; [`windows`]: for all; [`forecast`]: blocks to jail
 //! - [`profile`]: operator address, name and bonding
 //! - [`view`], [`trouble`]: what the page and the API show; [`metrics`]: the Prometheus exposition
-//! - [`config`]: `monitor.toml`
-//! - [`io`]: sockets, files, clock, logs
+//! - [`config`] is `monitor.toml`
+//! - [`io`] is sockets, files, clock, logs
 
 pub mod bitmap;
 pub mod chain;
 pub mod change;
+pub mod cli;
 pub mod config;
 pub mod decode;
 pub mod event;
 pub mod flag;
 pub mod forecast;
+pub mod io;
 pub mod jailing;
 pub mod metrics;
 pub mod pace;

@@ -1,2 +1,7 @@
-//! Entry point.
-fn main() {}
+//! `palisade-monitor` as a program of its own.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    palisade_monitor::cli::main(std::env::args_os())
+}

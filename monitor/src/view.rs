@@ -6,6 +6,7 @@ use crate::chain::State;
 use crate::decode::timestamp;
 use crate::forecast::{ToJail, to_jail, to_recover};
 use crate::row::Row;
+use crate::set::Set;
 use crate::trouble::{self, Trouble};
 use comet::bech32;
 use comet::key::Address;
@@ -181,7 +182,7 @@ fn signed_power(row: &Row) -> Option<f64> {
 /// Members of the set, own validators, and whoever was counted lately.
 fn shown(state: &State, watch: &[String]) -> BTreeSet<Address> {
     let mut shown = BTreeSet::new();
-    let mut seen: Option<&Arc<crate::set::Set>> = None;
+    let mut seen: Option<&Arc<Set>> = None;
     let grid = state.recent().rev().take(usize::try_from(GRID).unwrap_or(0)).map(|row| &row.set);
     for set in state.set().into_iter().chain(grid) {
         if seen.is_none_or(|s| !Arc::ptr_eq(s, set)) {
@@ -272,13 +273,20 @@ fn recorded_uptime(signed: u64, missed: u64) -> Option<f64> {
 fn flags(state: &State, address: &Address) -> String {
     let Some(last) = state.recent().next_back().map(|r| r.height) else { return String::new() };
     let mut letters = vec!['?'; usize::try_from(GRID).unwrap_or(0)];
+    // The index in a set is looked up once per set, not once per height.
+    let mut known: Option<(&Arc<Set>, Option<usize>)> = None;
     for row in state.recent().rev() {
         let Ok(age) = usize::try_from(last - row.height) else { break };
         if age >= letters.len() {
             break;
         }
+        let index = match known {
+            Some((set, index)) if Arc::ptr_eq(set, &row.set) => index,
+            _ => row.set.index(address),
+        };
+        known = Some((&row.set, index));
         let at = letters.len() - 1 - age;
-        letters[at] = row.of(address).map_or('-', |(flag, proposed)| flag.letter(proposed));
+        letters[at] = index.map_or('-', |i| row.flags[i].letter(row.proposer == Some(i)));
     }
     letters.into_iter().collect()
 }

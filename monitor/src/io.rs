@@ -1,0 +1,16 @@
+//! Everything that touches the world: sockets, the clock, the history file, the log.
+//!
+//! [`run`] is the daemon: one [`follow`] task per chain owns that chain's state and history, fed by [`feed`] (websocket)
+//! and [`pool`] (RPC with failover); [`anchor`] and [`sdk`] ask the SDK's modules; [`server`] shows the result.
+
+pub mod anchor;
+pub mod check;
+pub mod feed;
+pub mod follow;
+pub mod grpc;
+pub mod history;
+pub mod pool;
+pub mod rpc;
+pub mod run;
+pub mod sdk;
+pub mod server;

@@ -1,0 +1,346 @@
+//! One task per chain: it owns the chain's state and history, takes events in order, and publishes what is known.
+//!
+//! Blocks come from the websocket or from polling, gaps are filled by height, everything goes through
+//! [`chain::apply`]. The slow questions (anchor, profiles) run beside it and come back as events.
+
+use super::anchor::{self, Anchor};
+use super::history::History;
+use super::pool::Pool;
+use super::rpc::{Client, RpcFailure};
+use super::sdk::{Sdk, SdkFailure};
+use crate::chain::{self, State};
+use crate::change::Change;
+use crate::config;
+use crate::event::{Block, Event};
+use crate::jailing::Params;
+use crate::profile::Profiles;
+use crate::row::Row;
+use crate::view::{self, ChainView, GRID};
+use crate::windows::Source;
+use futures_util::StreamExt as _;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+/// Blocks taken before the other events get their turn.
+const BATCH: i64 = 64;
+/// Requests at once while catching up.
+const PARALLEL: usize = 8;
+/// Closer to the tip than this, the chain's own events are read with each block.
+const LIVE: i64 = 4;
+const TICK: Duration = Duration::from_millis(250);
+const RETRY: Duration = Duration::from_secs(3);
+const PROFILES_EVERY: Duration = Duration::from_secs(30);
+const ANCHOR_EVERY: Duration = Duration::from_secs(600);
+const COUNTERS_EVERY: Duration = Duration::from_secs(15);
+/// Rows kept while the disk is full; then the oldest are given up, the chain still has them.
+const UNWRITTEN: usize = 100_000;
+
+/// What the server shows.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// What is known.
+    pub view: Arc<ChainView>,
+    /// `websocket` or `polling`.
+    pub feed: Option<&'static str>,
+    /// When the last new block arrived.
+    pub received: Option<Instant>,
+}
+
+/// Answers of the tasks that run beside.
+enum Answer {
+    Anchor(Result<Anchor, SdkFailure>),
+    Profiles(Option<Profiles>, Option<Params>),
+}
+
+/// The task's own things.
+pub struct Follower {
+    chain: config::Chain,
+    pool: Arc<Pool>,
+    sdk: Sdk,
+    state: State,
+    history: History,
+    out: watch::Sender<Published>,
+    answers: (mpsc::Sender<Answer>, mpsc::Receiver<Answer>),
+    unwritten: Vec<Arc<Row>>,
+    feed: Option<&'static str>,
+    received: Option<Instant>,
+    anchor_at: Option<Instant>,
+    profiles_at: Option<Instant>,
+    retry_at: Instant,
+}
+
+impl Follower {
+    /// Starts from `state`, which `history` gave back.
+    pub fn new(
+        chain: config::Chain,
+        pool: Arc<Pool>,
+        state: State,
+        history: History,
+        out: watch::Sender<Published>,
+    ) -> Self {
+        let now = Instant::now();
+        let sdk = Sdk::new(pool.clone(), &chain.grpc);
+        Self {
+            chain,
+            pool,
+            sdk,
+            state,
+            history,
+            out,
+            answers: mpsc::channel(4),
+            unwritten: Vec::new(),
+            feed: None,
+            received: None,
+            anchor_at: Some(now),
+            profiles_at: Some(now),
+            retry_at: now,
+        }
+    }
+
+    /// Runs until the websocket task is gone.
+    pub async fn run(mut self, mut blocks: mpsc::Receiver<Block>) {
+        self.publish();
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                biased;
+                block = blocks.recv() => match block {
+                    Some(block) => self.take_live(block).await,
+                    None => return,
+                },
+                Some(answer) = self.answers.1.recv() => self.take_answer(answer),
+                _ = tick.tick() => self.poll().await,
+            }
+            self.ask_beside();
+        }
+    }
+
+    async fn take_live(&mut self, block: Block) {
+        let next = self.state.head().is_some_and(|head| head.height + 1 == block.height);
+        if next && self.state.wanted_set().is_none() {
+            let height = block.height;
+            if self.take(Event::Block(block)) {
+                self.feed = Some("websocket");
+                if let Err(error) = self.fetch_set().await {
+                    tracing::debug!(chain = %self.chain.id, height, %error, "validator set not read yet");
+                }
+            }
+            self.flush();
+            self.publish();
+        } else {
+            self.poll().await;
+        }
+    }
+
+    async fn poll(&mut self) {
+        if Instant::now() < self.retry_at {
+            return;
+        }
+        let before = self.state.head().map(|h| h.height);
+        let result = self.advance().await;
+        if let Err(error) = result {
+            tracing::debug!(chain = %self.chain.id, %error, "blocks not read, trying again");
+            self.retry_at = Instant::now() + TICK * 4;
+        }
+        if self.state.head().map(|h| h.height) != before {
+            if !self.pool.streaming.load(Ordering::Relaxed) {
+                self.feed = Some("polling");
+            }
+            self.flush();
+            self.publish();
+        }
+    }
+
+    /// Takes up to a batch of the blocks between the head and the tip.
+    async fn advance(&mut self) -> Result<(), RpcFailure> {
+        self.fetch_set().await?;
+        let (Some(tip), Some(earliest)) = (self.pool.tip(), self.pool.earliest()) else { return Ok(()) };
+        let next = self.state.head().map_or(tip - GRID, |head| head.height + 1).max(earliest);
+        let to = tip.min(next + BATCH - 1);
+        let pool = self.pool.clone();
+        let chain_id = self.chain.id.clone();
+        let live = self.state.windows().is_some() && tip - next < LIVE;
+        let fetch = |height: i64| {
+            let (pool, chain_id) = (pool.clone(), chain_id.clone());
+            async move { fetch(&pool, &chain_id, height, live).await }
+        };
+        let mut blocks = futures_util::stream::iter(next..=to).map(fetch).buffered(PARALLEL);
+        while let Some(block) = blocks.next().await {
+            let block = block?;
+            self.fetch_set().await?;
+            if !self.take(Event::Block(block)) {
+                break;
+            }
+        }
+        self.fetch_set().await
+    }
+
+    /// Asks for the set of the head, if it is not known.
+    async fn fetch_set(&mut self) -> Result<(), RpcFailure> {
+        let Some((height, hash)) = self.state.wanted_set().map(|(h, hash)| (h, hash.to_owned())) else {
+            return Ok(());
+        };
+        let ask = |client: Client| {
+            let hash = hash.clone();
+            async move { client.set(height, &hash).await }
+        };
+        let set = self.pool.ask(ask).await?;
+        self.take(Event::Set(set));
+        Ok(())
+    }
+
+    /// Applies one event; false when a block was refused.
+    fn take(&mut self, event: Event) -> bool {
+        let head = self.state.head().map(|h| h.height);
+        let (state, changes) = chain::apply(std::mem::take(&mut self.state), event);
+        self.state = state;
+        if self.state.head().map(|h| h.height) != head {
+            self.received = Some(Instant::now());
+        }
+        let mut good = true;
+        for change in changes {
+            good &= self.note(change);
+        }
+        good
+    }
+
+    /// Notes one change: history, log, next questions. False for a refused block.
+    fn note(&mut self, change: Change) -> bool {
+        let chain = self.chain.id.as_str();
+        let now = Some(Instant::now());
+        match change {
+            Change::Counted(row) => self.unwritten.push(row),
+            Change::SetMissing { .. } => return false,
+            Change::Misaligned { height, members, entries } => {
+                tracing::warn!(
+                    chain,
+                    height,
+                    members,
+                    entries,
+                    "commit does not fit its validator set, reading the set again"
+                );
+                return false;
+            }
+            Change::Gap { from, to } => {
+                tracing::warn!(chain, from, to, "no endpoint has these heights, they stay unknown");
+                self.anchor_at = now;
+            }
+            Change::Entered { address, height } => {
+                tracing::info!(chain, %address, height, "joined the validator set");
+                self.profiles_at = now;
+            }
+            Change::Left { address, height } => {
+                tracing::info!(chain, %address, height, "left the validator set");
+                self.profiles_at = now;
+            }
+            Change::Jailed { address, height } => {
+                tracing::warn!(chain, %address, height, "went to jail");
+                self.profiles_at = now;
+            }
+            Change::Evidence { height } => {
+                tracing::warn!(chain, height, "block carries evidence of misbehaviour");
+                self.anchor_at = now;
+            }
+            Change::Disagreement { address, height, own, chain: theirs } => {
+                tracing::warn!(chain, %address, height, ?own, ?theirs, "own slashing arithmetic differs from the chain's");
+                self.anchor_at = now;
+            }
+            Change::Anchored { height } => tracing::debug!(chain, height, "windows read from the chain"),
+            Change::AnchorLost { height } => {
+                tracing::debug!(chain, height, "windows could not be joined to the blocks, reading again");
+                self.anchor_at = now;
+            }
+        }
+        true
+    }
+
+    /// Starts the slow questions whose time has come.
+    fn ask_beside(&mut self) {
+        let Some(head) = self.state.head() else { return };
+        if self.pool.tip().is_none_or(|tip| tip > head.height + LIVE) {
+            return;
+        }
+        let (now, head_height) = (Instant::now(), head.height);
+        let (answers, sdk, set) = (self.answers.0.clone(), self.sdk.clone(), self.state.set().cloned());
+        if self.anchor_at.is_some_and(|at| at <= now) {
+            self.anchor_at = None;
+            // One behind the head: the node has certainly executed it. The row to go on from must be at hand.
+            let behind = self.state.recent().next_back().is_some_and(|row| row.height + 1 == head_height);
+            let height = if behind { head_height - 1 } else { head_height };
+            let (answers, sdk, set) = (answers.clone(), sdk.clone(), set.clone());
+            tokio::spawn(async move {
+                let result = anchor::read(&sdk, height, set).await;
+                let _ = answers.send(Answer::Anchor(result)).await;
+            });
+        }
+        if self.profiles_at.is_some_and(|at| at <= now) {
+            self.profiles_at = None;
+            tokio::spawn(async move {
+                let profiles = sdk.validators(0).await.ok().map(|(validators, at)| {
+                    Profiles::new(if at > 0 { at } else { head_height }, &validators, set.as_deref())
+                });
+                let params = sdk.slashing_params(0).await.ok().and_then(|p| anchor::params(&p).ok());
+                let _ = answers.send(Answer::Profiles(profiles, params)).await;
+            });
+        }
+    }
+
+    fn take_answer(&mut self, answer: Answer) {
+        let now = Instant::now();
+        match answer {
+            Answer::Anchor(Ok(Anchor::Windows(windows, profiles))) => {
+                let every = if windows.source == Source::Store { ANCHOR_EVERY } else { COUNTERS_EVERY };
+                self.anchor_at = Some(now + every);
+                profiles.map(|p| self.take(Event::Profiles(p)));
+                self.take(Event::Anchor(windows));
+            }
+            Answer::Anchor(Ok(Anchor::NoSlashing)) => {
+                self.anchor_at = Some(now + ANCHOR_EVERY);
+                self.take(Event::NoSlashing);
+            }
+            Answer::Anchor(Err(error)) => {
+                tracing::warn!(chain = %self.chain.id, %error, "windows not read, trying again");
+                self.anchor_at = Some(now + RETRY);
+            }
+            Answer::Profiles(profiles, params) => {
+                self.profiles_at = Some(now + PROFILES_EVERY);
+                profiles.map(|p| self.take(Event::Profiles(p)));
+                if params.is_some_and(|p| self.state.windows().is_some_and(|w| w.params != p)) {
+                    tracing::warn!(chain = %self.chain.id, "slashing parameters changed");
+                    self.anchor_at = Some(now);
+                }
+            }
+        }
+        self.publish();
+    }
+
+    fn flush(&mut self) {
+        let state = &self.state;
+        let set = state.head().and_then(|h| state.set().filter(|s| s.hash() == h.set_hash));
+        match self.history.record(&self.unwritten, |a| state.tally(a), state.head(), set) {
+            Ok(()) => self.unwritten.clear(),
+            Err(error) => {
+                tracing::error!(chain = %self.chain.id, %error, "history not written");
+                let excess = self.unwritten.len().saturating_sub(UNWRITTEN);
+                self.unwritten.drain(..excess);
+            }
+        }
+    }
+
+    fn publish(&self) {
+        let view = Arc::new(view::chain(&self.chain.id, &self.state, &self.chain.watch));
+        self.out.send_replace(Published { view, feed: self.feed, received: self.received });
+    }
+}
+
+async fn fetch(pool: &Pool, chain_id: &str, height: i64, live: bool) -> Result<Block, RpcFailure> {
+    let mut block = pool.ask(|client| async move { client.block(chain_id, height).await }).await?;
+    if live {
+        block.claims = pool.ask(|client| async move { client.claims(height).await }).await.ok();
+    }
+    Ok(block)
+}
