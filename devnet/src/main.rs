@@ -1,2 +1,7 @@
-//! Entry point.
-fn main() {}
+//! Entry point of `palisade-devnet`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    palisade_devnet::cli::main(std::env::args_os())
+}
