@@ -1,3 +1,22 @@
 //! Map of the test house: drivers for the real peers of Palisade's programs, and the tidy rules.
+//!
+//! - [`tidy`]: the rules of the house that no compiler knows
+//! - [`process`], [`ports`], [`binaries`], [`http`], [`exposition`]: a program under test, what it listens on, where it
+//!   comes from, and what it answers
+//! - [`comet_node`], [`hub`]: real CometBFT nodes, and a real Cosmos SDK chain of many validators
+//! - [`signer_process`], [`monitor_process`], [`devnet_process`]: Palisade's own programs, as processes
+//! - [`privval_wire`], [`recorder`]: what stands between a node and its signer and remembers every signature
+//!
+//! Everything here blocks and uses threads: a test reads from top to bottom, and no runtime hides a stall.
 
+pub mod binaries;
+pub mod comet_node;
+pub mod exposition;
+pub mod http;
+pub mod hub;
+pub mod ports;
+pub mod privval_wire;
+pub mod process;
+pub mod recorder;
+pub mod signer_process;
 pub mod tidy;

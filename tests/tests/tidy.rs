@@ -1,4 +1,5 @@
 //! The rules of the house on the house itself; the rules and their bad examples are in `palisade_tests::tidy`.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,0 +1,199 @@
+//! Real CometBFT nodes on loopback, their homes written here and not by `cometbft init`, so that every key is known.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use comet::key::{PrivateKey, PublicKey};
+use comet::key_file::{write_node_key, write_priv_validator_key};
+use rand_core::OsRng;
+use serde_json::{Value, json};
+
+use crate::process::{Process, until};
+use crate::{binaries, http, ports};
+
+/// Where a node's consensus key is.
+pub enum Validator {
+    /// In the node's home, as most have it.
+    Local(PrivateKey),
+    /// Behind `priv_validator_laddr`; the node never sees the key.
+    Remote(PublicKey, String),
+}
+
+impl Validator {
+    fn public(&self) -> PublicKey {
+        match self {
+            Self::Local(key) => key.public(),
+            Self::Remote(key, _) => *key,
+        }
+    }
+}
+
+/// One node's home, running or not.
+pub struct CometNode {
+    home: PathBuf,
+    /// `host:port` of its RPC.
+    pub rpc: String,
+    process: Option<Process>,
+}
+
+impl CometNode {
+    /// Starts it. With a remote key, the signer has 3 s to connect or the node exits.
+    pub fn start(&mut self) -> Result<()> {
+        let mut command = Command::new(binaries::cometbft()?);
+        command.arg("start").arg("--home").arg(&self.home);
+        self.process = Some(Process::start("cometbft", &mut command, &self.home.join("node.log"))?);
+        Ok(())
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) -> Result<()> {
+        self.process.take().map_or(Ok(()), Process::kill)
+    }
+
+    /// Stops it with SIGTERM.
+    pub fn stop(&mut self) -> Result<()> {
+        if let Some(process) = self.process.take() {
+            process.terminate(Duration::from_secs(10))?;
+        }
+        Ok(())
+    }
+
+    /// The height it has committed.
+    pub fn height(&mut self) -> Result<i64> {
+        if let Some(process) = &mut self.process {
+            process.still_runs()?;
+        }
+        let status = http::rpc(&self.rpc, "/status")?;
+        let height = status["sync_info"]["latest_block_height"].as_str().context("no height in /status")?;
+        Ok(height.parse()?)
+    }
+
+    /// Waits until it has committed `height`.
+    pub fn reach(&mut self, height: i64, limit: Duration) -> Result<i64> {
+        until(&format!("height {height}"), limit, || Ok(Some(self.height()?).filter(|now| *now >= height)))
+    }
+
+    /// The signatures of the commit for `height`, from the block after it (the final ones).
+    pub fn last_commit(&self, height: i64) -> Result<Vec<Value>> {
+        let block = http::rpc(&self.rpc, &format!("/block?height={}", height + 1))?;
+        let commit = &block["block"]["last_commit"];
+        let height = height.to_string();
+        anyhow::ensure!(
+            commit["height"].as_str() == Some(&height),
+            "not a commit of {height}: {}",
+            commit["height"]
+        );
+        Ok(commit["signatures"].as_array().context("no signatures in the commit")?.clone())
+    }
+
+    /// The end of its log.
+    pub fn tail(&self) -> String {
+        self.process.as_ref().map(Process::tail).unwrap_or_default()
+    }
+}
+
+/// How a chain of nodes is to be.
+pub struct Plan<'a> {
+    /// Chain id.
+    pub chain_id: &'a str,
+    /// `consensus.timeout_commit`.
+    pub timeout_commit: &'a str,
+    /// `consensus.timeout_propose`; the prevote and precommit timeouts are half of it.
+    pub timeout_propose: Duration,
+}
+
+/// Writes the homes of one node for each validator below `dir`, all of them connected, all of power 10.
+pub fn network(dir: &Path, plan: &Plan<'_>, validators: &[Validator]) -> Result<Vec<CometNode>> {
+    let genesis = genesis(plan.chain_id, validators);
+    let node_keys: Vec<PrivateKey> = validators.iter().map(|_| PrivateKey::generate(&mut OsRng)).collect();
+    let p2p: Vec<String> = validators.iter().map(|_| ports::address()).collect();
+    let peers: Vec<String> =
+        node_keys.iter().zip(&p2p).map(|(key, at)| format!("{}@{at}", key.public().node_id())).collect();
+    let mut nodes = Vec::new();
+    for (i, validator) in validators.iter().enumerate() {
+        let home = dir.join(format!("node{i}"));
+        std::fs::create_dir_all(home.join("config"))?;
+        std::fs::create_dir_all(home.join("data"))?;
+        let rpc = ports::address();
+        let others: Vec<&str> =
+            peers.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, peer)| peer.as_str()).collect();
+        let laddr = match validator {
+            Validator::Remote(_, laddr) => laddr.as_str(),
+            Validator::Local(key) => {
+                std::fs::write(
+                    home.join("config/priv_validator_key.json"),
+                    write_priv_validator_key(key).as_bytes(),
+                )?;
+                std::fs::write(
+                    home.join("data/priv_validator_state.json"),
+                    r#"{"height":"0","round":0,"step":0}"#,
+                )?;
+                ""
+            }
+        };
+        std::fs::write(
+            home.join("config/config.toml"),
+            config(plan, i, laddr, &rpc, &p2p[i], &others.join(",")),
+        )?;
+        std::fs::write(home.join("config/genesis.json"), serde_json::to_string_pretty(&genesis)?)?;
+        std::fs::write(home.join("config/node_key.json"), write_node_key(&node_keys[i]).as_bytes())?;
+        nodes.push(CometNode { home, rpc, process: None });
+    }
+    Ok(nodes)
+}
+
+fn genesis(chain_id: &str, validators: &[Validator]) -> Value {
+    use base64::prelude::{BASE64_STANDARD, Engine as _};
+    let set: Vec<Value> = validators
+        .iter()
+        .map(|validator| {
+            let key = validator.public();
+            json!({
+                "address": key.address().to_string(),
+                "pub_key": {"type": "tendermint/PubKeyEd25519", "value": BASE64_STANDARD.encode(key.as_bytes())},
+                "power": "10",
+                "name": "",
+            })
+        })
+        .collect();
+    json!({
+        "genesis_time": "2024-01-01T00:00:00Z",
+        "chain_id": chain_id,
+        "initial_height": "1",
+        "validators": set,
+        "app_hash": "",
+    })
+}
+
+/// What is not written here is CometBFT's default.
+fn config(plan: &Plan<'_>, i: usize, laddr: &str, rpc: &str, p2p: &str, peers: &str) -> String {
+    let propose = plan.timeout_propose.as_millis();
+    let vote = propose / 2;
+    let commit = plan.timeout_commit;
+    format!(
+        r#"proxy_app = "kvstore"
+moniker = "node{i}"
+log_level = "info"
+priv_validator_laddr = "{laddr}"
+
+[rpc]
+laddr = "tcp://{rpc}"
+
+[p2p]
+laddr = "tcp://{p2p}"
+persistent_peers = "{peers}"
+addr_book_strict = false
+allow_duplicate_ip = true
+pex = false
+
+[consensus]
+timeout_propose = "{propose}ms"
+timeout_prevote = "{vote}ms"
+timeout_precommit = "{vote}ms"
+timeout_commit = "{commit}"
+peer_gossip_sleep_duration = "10ms"
+"#
+    )
+}

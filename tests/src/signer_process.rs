@@ -1,0 +1,105 @@
+//! palisade-signer as an operator has it: a directory with signer.toml, a key and a state, and a process that gets killed.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use comet::key::PublicKey;
+use comet::key_file::read_priv_validator_key;
+
+use crate::exposition::Exposition;
+use crate::process::{Process, until};
+use crate::{binaries, http, ports};
+
+/// One signer with one key for one chain.
+pub struct Signer {
+    dir: PathBuf,
+    /// `host:port` of its metrics.
+    pub listen: String,
+    /// The validator's key, made by `palisade-signer key generate`.
+    pub key: PublicKey,
+    process: Option<Process>,
+}
+
+impl Signer {
+    /// Makes key, configuration and state below `dir` with the signer's own commands; runs nothing yet.
+    pub fn make(dir: &Path, chain_id: &str, nodes: &[String]) -> Result<Self> {
+        std::fs::create_dir_all(dir.join("keys"))?;
+        let listen = ports::address();
+        let nodes: Vec<String> = nodes.iter().map(|node| format!("{node:?}")).collect();
+        std::fs::write(
+            dir.join("signer.toml"),
+            format!(
+                "state_dir = \"state\"\nlisten = \"{listen}\"\n\n\
+                 [[key]]\nname = \"own\"\nbackend = \"softsign\"\npath = \"keys/own.json\"\n\n\
+                 [[chain]]\nid = \"{chain_id}\"\nkey = \"own\"\nnodes = [{}]\n",
+                nodes.join(", ")
+            ),
+        )?;
+        command(dir, &["key", "generate", "keys/own.json"])?;
+        command(dir, &["state", "init", "--config", "signer.toml", "--chain", chain_id, "--height", "0"])?;
+        let key = read_priv_validator_key(&std::fs::read_to_string(dir.join("keys/own.json"))?)?.public();
+        Ok(Self { dir: dir.to_owned(), listen, key, process: None })
+    }
+
+    /// Starts it.
+    pub fn start(&mut self) -> Result<()> {
+        let mut program = Command::new(binaries::own("palisade-signer")?);
+        program.args(["run", "--config", "signer.toml"]).current_dir(&self.dir);
+        self.process = Some(Process::start("palisade-signer", &mut program, &self.dir.join("signer.log"))?);
+        Ok(())
+    }
+
+    /// Waits until it serves its metrics.
+    pub fn ready(&mut self, limit: Duration) -> Result<()> {
+        until("the signer's /livez", limit, || {
+            if let Some(process) = &mut self.process {
+                process.still_runs()?;
+            }
+            http::get(&self.listen, "/livez").map(Some)
+        })?;
+        Ok(())
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) -> Result<()> {
+        self.process.take().map_or(Ok(()), Process::kill)
+    }
+
+    /// SIGTERM; it must end well and soon.
+    pub fn stop(&mut self) -> Result<()> {
+        if let Some(process) = self.process.take() {
+            let status = process.terminate(Duration::from_secs(10))?;
+            ensure!(status.success(), "the signer ended with {status}");
+        }
+        Ok(())
+    }
+
+    /// Its metrics.
+    pub fn metrics(&self) -> Result<Exposition> {
+        Exposition::parse(&http::get(&self.listen, "/metrics")?)
+    }
+
+    /// The end of its log.
+    pub fn tail(&self) -> String {
+        self.process.as_ref().map(Process::tail).unwrap_or_default()
+    }
+
+    /// Runs one of its commands in its directory; what it printed.
+    pub fn command(&self, args: &[&str]) -> Result<String> {
+        command(&self.dir, args)
+    }
+}
+
+fn command(dir: &Path, args: &[&str]) -> Result<String> {
+    let out = Command::new(binaries::own("palisade-signer")?).args(args).current_dir(dir).output()?;
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    ensure!(
+        out.status.success(),
+        "palisade-signer {args:?}: {}\n{text}{}",
+        out.status,
+        String::from_utf8_lossy(&out.stderr)
+    );
+    Ok(text)
+}
