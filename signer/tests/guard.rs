@@ -1,4 +1,5 @@
 //! The double-sign rule as data: what was signed last, what is asked, what must come of it (spec/signer.md §3.7).
+#![allow(clippy::unwrap_used)] // a test's helpers are tests as well
 
 #[path = "support/requests.rs"]
 mod requests;

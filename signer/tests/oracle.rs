@@ -8,6 +8,7 @@
 //! A signature counts from the moment that the key made it, whether or not the reply left.
 //!
 //! `ORACLE_SEED` and `ORACLE_STEPS` repeat or lengthen a run.
+#![allow(clippy::unwrap_used)] // a test's helpers are tests as well
 
 #[path = "support/requests.rs"]
 mod requests;
@@ -44,6 +45,10 @@ impl Random {
 
     fn below(&mut self, n: u64) -> u64 {
         self.next() % n
+    }
+
+    fn index(&mut self, n: usize) -> usize {
+        usize::try_from(self.below(n as u64)).unwrap()
     }
 
     fn one_in(&mut self, n: u64) -> bool {
@@ -171,8 +176,8 @@ struct Oracle {
 }
 
 impl Oracle {
-    fn hear(&mut self, sign_bytes: Vec<u8>) {
-        let read = canonical::read(&sign_bytes).expect("a vote or proposal");
+    fn hear(&mut self, sign_bytes: &[u8]) {
+        let read = canonical::read(sign_bytes).expect("a vote or proposal");
         let hrs = Hrs {
             height: read.height,
             round: i32::try_from(read.round).unwrap(),
@@ -181,7 +186,7 @@ impl Oracle {
         assert!(self.highest <= Some(hrs), "a step back: {hrs:?} after {:?}", self.highest);
         self.highest = Some(hrs);
         let before =
-            self.signed.entry((hrs.height, hrs.round, hrs.step.number())).or_insert(sign_bytes.clone());
+            self.signed.entry((hrs.height, hrs.round, hrs.step.number())).or_insert(sign_bytes.into());
         assert_eq!(*before, sign_bytes, "two signatures at {hrs:?}");
     }
 }
@@ -213,11 +218,11 @@ fn request(random: &mut Random, around: Hrs) -> Request {
             Step::Precommit => hrs = Hrs { height: hrs.height + 1, round: 0, step: Step::Propose },
         },
         5 => hrs = Hrs { round: hrs.round + 1, step: Step::Prevote, ..hrs },
-        6 => hrs = Hrs { height: hrs.height + 1, round: 0, step: Step::ALL[1 + random.below(3) as usize] },
+        6 => hrs = Hrs { height: hrs.height + 1, round: 0, step: Step::ALL[1 + random.index(3)] },
         _ => {
             hrs.height += i64::try_from(random.below(3)).unwrap() - 2;
             hrs.round = i32::try_from(random.below(3)).unwrap();
-            hrs.step = Step::ALL[1 + random.below(3) as usize];
+            hrs.step = Step::ALL[1 + random.index(3)];
         }
     }
     let (height, round) = (hrs.height.max(1), hrs.round.clamp(0, 1 << 20));
@@ -232,7 +237,7 @@ fn request(random: &mut Random, around: Hrs) -> Request {
 fn crash(random: &mut Random) -> Crash {
     match random.below(6) {
         0 => Crash::BeforeWrite,
-        1 => Crash::MidWrite(random.below(RECORD as u64) as usize),
+        1 => Crash::MidWrite(random.index(RECORD)),
         2 => Crash::AfterWrite,
         3 => Crash::AfterSync,
         4 => Crash::BeforeSign,
@@ -265,7 +270,7 @@ fn fall(world: &mut World, random: &mut Random, seen: &mut Seen) {
             }
             0 => {
                 world.damaged = true;
-                random.below(RECORD as u64) as usize
+                random.index(RECORD)
             }
             1..=3 => 0,
             _ => RECORD,
@@ -354,7 +359,7 @@ fn run(seed: u64, steps: u64, real: bool) -> Seen {
         let made = std::mem::take(&mut world.lock().unwrap().made);
         assert!(made.len() <= 1);
         for sign_bytes in &made {
-            oracle.hear(sign_bytes.clone());
+            oracle.hear(sign_bytes);
         }
         match answer {
             Answer::Sign(signed) => {
@@ -394,7 +399,7 @@ fn from_environment(name: &str) -> Option<u64> {
 
 fn seed() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-    let seed = from_environment("ORACLE_SEED").unwrap_or(now.as_nanos() as u64);
+    let seed = from_environment("ORACLE_SEED").unwrap_or(u64::from(now.subsec_nanos()) ^ now.as_secs());
     println!("ORACLE_SEED={seed}");
     seed
 }

@@ -1,4 +1,5 @@
 //! Validation in the order of spec/signer.md §3.6: each case breaks one rule and every later one, and the first must answer.
+#![allow(clippy::unwrap_used)] // a test's helpers are tests as well
 
 #[path = "support/requests.rs"]
 mod requests;
