@@ -27,9 +27,15 @@ enum Command {
     /// Run `palisade-signer`: holds consensus keys and signs for nodes.
     #[command(disable_help_flag = true)]
     Signer(Forwarded),
+    /// Run `palisade-monitor`: watches every validator of a chain.
+    #[command(disable_help_flag = true)]
+    Monitor(Forwarded),
     /// Run `palisade-sentry`: audits the topology.
     #[command(disable_help_flag = true)]
     Sentry(Forwarded),
+    /// Run `palisade-devnet`: an embedded chain to try things on.
+    #[command(disable_help_flag = true)]
+    Devnet(Forwarded),
     /// Print the version.
     Version,
 }
@@ -64,7 +70,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             }
         },
         Command::Signer(rest) => palisade_signer::cli::main(rest.named("palisade-signer")),
+        Command::Monitor(rest) => palisade_monitor::cli::main(rest.named("palisade-monitor")),
         Command::Sentry(rest) => palisade_sentry::cli::main(rest.named("palisade-sentry")),
+        Command::Devnet(rest) => palisade_devnet::cli::main(rest.named("palisade-devnet")),
         Command::Version => {
             println!("palisade {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS

@@ -106,4 +106,4 @@ fn the_daemons_answer_under_their_short_names() {
     }
 }
 
-const DAEMONS: &[&str] = &["signer", "sentry"];
+const DAEMONS: [&str; 4] = ["signer", "monitor", "sentry", "devnet"];
