@@ -59,21 +59,27 @@ fn one(chain_id: &str, v: &ValidatorView, window: Option<&WindowView>) -> Option
         return Some(trouble(
             Severity::Critical,
             "is tombstoned: it signed two different blocks at one height".into(),
-            "Its stake was slashed and this consensus key can never validate again.".into(),
+            "Its stake was slashed and this consensus key can never validate again: a new validator with a new key is the only way back.".into(),
             None,
             "stop every process that holds the key; a new validator with a new key is the only way back"
                 .into(),
         ));
     }
     if v.jailed == Some(true) {
-        let until = v.jailed_until.as_ref().map(|t| format!("It may leave jail from {t}."));
+        let until = match (v.may_unjail, &v.jailed_until) {
+            (Some(true), _) => Some("It may leave jail now".into()),
+            (_, Some(time)) => Some(format!("It may leave jail at {time}")),
+            (_, None) => None,
+        };
         return Some(trouble(
             Severity::Critical,
             "is in jail and out of the set".into(),
-            format!("It earns nothing; {burned} of the stake was burned when it was jailed for downtime."),
+            format!(
+                "It earns nothing, and {burned} of the stake is burned at a jailing for downtime. Repair the node first."
+            ),
             until,
             format!(
-                "repair the node first, then: <node> tx slashing unjail --from <operator> --chain-id {chain_id}"
+                "<node> tx slashing unjail --from <operator> --chain-id {chain_id}"
             ),
         ));
     }
@@ -83,7 +89,7 @@ fn one(chain_id: &str, v: &ValidatorView, window: Option<&WindowView>) -> Option
             "is not in the validator set".into(),
             "It signs nothing and earns nothing.".into(),
             None,
-            "compare its stake with the last seat of the set, and its address with watch = [...]".into(),
+            format!("<node> query staking validator {}", v.valoper),
         ));
     }
     let left = v.blocks_to_jail.map(|blocks| {

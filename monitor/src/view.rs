@@ -94,6 +94,8 @@ pub struct ValidatorView {
     pub tombstoned: Option<bool>,
     /// Earliest unjail, RFC 3339, while in jail.
     pub jailed_until: Option<String>,
+    /// In jail, and the time is over: an unjail transaction would be taken.
+    pub may_unjail: Option<bool>,
     /// Counted heights signed, nil votes included, as x/slashing counts.
     pub signed: u64,
     /// Counted heights missed.
@@ -254,6 +256,9 @@ fn validator(state: &State, watch: &[String], address: &Address) -> ValidatorVie
         view.uptime_ratio = ratio(span - window.missed, span);
         if jailed == Some(true) {
             view.jailed_until = entry.jailed_until.map(timestamp);
+            let now = state.head().map(|h| h.time);
+            view.may_unjail =
+                entry.jailed_until.zip(now).map(|(until, now)| until <= now && !entry.tombstoned);
         } else if view.in_set {
             let forecast = to_jail(window, params, windows.height);
             view.blocks_to_jail = forecast.blocks();
