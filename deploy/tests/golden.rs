@@ -7,7 +7,7 @@ use palisade::{parse_back::parse_back, render::render};
 use palisade_sentry::io::fleet_file::load;
 
 fn rendered(example: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(example);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(example);
     let fleet = load(&path).unwrap_or_else(|e| panic!("{e}"));
     let rendered = render(&fleet).unwrap_or_else(|e| panic!("{e}"));
     let mut text = String::new();
@@ -31,10 +31,15 @@ fn same(golden: &str, text: &str) {
 
 #[test]
 fn classic() {
-    same("fleet-classic.rendered.txt", &rendered("fleet-classic.toml"));
+    same("fleet-classic.rendered.txt", &rendered("examples/fleet-classic.toml"));
 }
 
 #[test]
 fn signer_served() {
-    same("fleet-signer-served.rendered.txt", &rendered("fleet-signer-served.toml"));
+    same("fleet-signer-served.rendered.txt", &rendered("examples/fleet-signer-served.toml"));
+}
+
+#[test]
+fn two_chains() {
+    same("two-chains.rendered.txt", &rendered("sentry/tests/fleets/two-chains.toml"));
 }

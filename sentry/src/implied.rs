@@ -31,6 +31,10 @@ pub(crate) fn implied(node: &Node, ground: &Ground<'_>) -> Settings {
     let duties = duties(node, ground.nodes);
     let faces_public = matches!(node.role, Role::Sentry | Role::Seed | Role::Rpc);
     let serves_public = node.role == Role::Rpc && !host.public.is_empty();
+    let p2p_port = match &ground.laddrs[&node.name] {
+        Listen::Tcp(address) => address.port(),
+        Listen::Unix(_) => node.ports.p2p,
+    };
     let service = |port| if serves_public { Listen::every(port) } else { Listen::tcp(inner, port) };
     let privval_ip = if ground.signer_is_local { local } else { inner };
     Settings {
@@ -39,7 +43,7 @@ pub(crate) fn implied(node: &Node, ground: &Ground<'_>) -> Settings {
         ),
         p2p_laddr: Setting::implied(ground.laddrs[&node.name].clone()),
         p2p_external_address: Setting::implied(match host.public.first() {
-            Some(ip) if faces_public => SocketAddr::new(*ip, node.ports.p2p).to_string(),
+            Some(ip) if faces_public => SocketAddr::new(*ip, p2p_port).to_string(),
             _ => String::new(),
         }),
         p2p_seeds: Setting::implied(if faces_public { ground.chain.seeds.clone() } else { Vec::new() }),

@@ -34,6 +34,13 @@ fn examples_are_clean() {
 }
 
 #[test]
+fn two_chains() {
+    let fleet = fleet("tests/fleets/two-chains.toml");
+    assert_eq!(audit(&fleet).findings, []);
+    same("two-chains.show.txt", &report::show(&fleet));
+}
+
+#[test]
 fn leaking_fleet() {
     let report = audit(&fleet("tests/fleets/leaking.toml"));
     same("leaking.audit.txt", &report::text(&report, "fleet.toml"));

@@ -89,6 +89,39 @@ proptest! {
     }
 
     #[test]
+    fn one_leaking_setting_of_a_validator_is_an_error(
+        sentries in 2u8..6,
+        leak in prop::sample::select(vec![
+            "config.p2p.pex = true",
+            "config.p2p.seed_mode = true",
+            "config.p2p.laddr = \"tcp://0.0.0.0:26656\"",
+            "config.p2p.external_address = \"203.0.113.2:26656\"",
+            "config.p2p.persistent_peers = \"\"",
+            "behind = []",
+        ]),
+    ) {
+        let report = audit(&resolve(&text(&blocks(sentries, 0, false, true, Some(leak)))).unwrap());
+        prop_assert!(report.fails(Severity::Error), "{leak}");
+    }
+
+    #[test]
+    fn one_leaking_setting_of_any_sentry_is_an_error(
+        (sentries, leaking) in (2u8..6).prop_flat_map(|n| (Just(n), 0..n)),
+        leak in prop::sample::select(vec![
+            "config.p2p.private_peer_ids = \"\"",
+            "config.p2p.unconditional_peer_ids = \"\"",
+            "config.rpc.laddr = \"tcp://0.0.0.0:26657\"",
+            "config.instrumentation.prometheus_listen_addr = \":26660\"",
+        ]),
+    ) {
+        let mut blocks = blocks(sentries, 0, false, true, None);
+        let sentry = blocks.iter_mut().find(|b| b.contains(&format!("\"sentry-{leaking}\""))).unwrap();
+        sentry.push_str(&format!("{leak}\n"));
+        let report = audit(&resolve(&text(&blocks)).unwrap());
+        prop_assert!(report.fails(Severity::Error), "{leak}");
+    }
+
+    #[test]
     fn no_text_panics(text in "(?s).{0,400}") {
         let _ = resolve(&text);
     }
