@@ -128,8 +128,9 @@ fn options(args: Args) -> anyhow::Result<Options> {
     origin.chain_id = args.chain_id.unwrap_or(origin.chain_id);
     let mut script = match &args.script {
         Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .with_context(|| format!("cannot read {}\ntry: --script devnet/data/demo.toml", path.display()))?;
+            let text = std::fs::read_to_string(path).with_context(|| {
+                format!("cannot read {}\ntry: --script devnet/data/demo.toml", path.display())
+            })?;
             Script::parse(&text, args.validators).with_context(|| path.display().to_string())?
         }
         None => Script::default(),
@@ -150,7 +151,9 @@ fn options(args: Args) -> anyhow::Result<Options> {
 }
 
 fn pub_key(text: &str) -> anyhow::Result<PublicKey> {
-    let wrong = || anyhow!("{text} is no Ed25519 public key\ntry: 64 hex digits, as `palisade-signer key show` prints");
+    let wrong = || {
+        anyhow!("{text} is no Ed25519 public key\ntry: 64 hex digits, as `palisade-signer key show` prints")
+    };
     PublicKey::from_bytes(&hex::decode(text).map_err(|_| wrong())?).map_err(|_| wrong())
 }
 

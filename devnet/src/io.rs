@@ -2,6 +2,7 @@
 
 mod engine;
 mod grpc;
+mod handle;
 mod link;
 mod node;
 mod rpc;
@@ -9,4 +10,5 @@ mod shared;
 mod start;
 mod websocket;
 
-pub use start::{Handle, Options, Remote, StartError, start};
+pub use handle::Handle;
+pub use start::{Options, Remote, StartError, start};

@@ -1,5 +1,19 @@
-//! An honest chain in one process: 64 validators of akashnet-1 with fresh keys, real signatures, headers and commits that a
-//! CometBFT light client accepts, x/slashing's rules, and faults by script.
+//! An honest chain in one process: the 64 validators of akashnet-1 with fresh keys, real signatures, headers and commits
+//! that a CometBFT light client accepts, x/slashing's rules, and faults by script.
+//!
+//! It is no mock: nothing here knows what a monitor or signer expects, and the numbers that a monitor shows are compared with
+//! [`truth`], which counts what really happened. Absent are transactions, peer-to-peer and more than one view of the chain.
+//!
+//! The way through:
+//!
+//! - [`seats`]: names and stakes of the validators; [`script`]: what goes wrong and when
+//! - [`rotation`]: validator sets and whose turn it is to propose
+//! - [`round`]: proposals and precommits of one round; [`chain`]: blocks, commits and what follows from them
+//! - [`app`], [`account`], [`slashing`], [`event`]: the application that decides who is in the set
+//! - [`ledger`], [`node`], [`answers`], [`query`]: what a node keeps and answers
+//! - [`record`]: every signature of remote signers; [`truth`]: the oracle
+//! - [`offline`]: the chain without sockets; [`io`]: the chain with them; [`cli`]: the command
+
 pub mod account;
 pub mod answers;
 pub mod app;

@@ -20,6 +20,9 @@ use crate::dice;
 use crate::seats::Origin;
 use crate::slashing::Params;
 
+/// The script of `palisade demo`.
+pub const DEMO: &str = include_str!("../data/demo.toml");
+
 /// A whole script. The default one has no faults.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Script {

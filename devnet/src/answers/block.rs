@@ -193,9 +193,7 @@ fn vote_json(vote: &Vote) -> Value {
 /// Events of a block.
 pub fn events(events: &[Event]) -> Value {
     let attribute = |(key, value): &(&str, String)| json!({ "key": key, "value": value, "index": true });
-    let event = |event: &Event| {
-        json!({ "type": event.kind, "attributes": event.attributes.iter().map(attribute).collect::<Vec<_>>() })
-    };
+    let event = |event: &Event| json!({ "type": event.kind, "attributes": event.attributes.iter().map(attribute).collect::<Vec<_>>() });
     events.iter().map(event).collect()
 }
 

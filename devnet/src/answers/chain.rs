@@ -112,7 +112,9 @@ pub fn genesis_chunked(node: &Node, params: &Params) -> Result<Value, Failure> {
         let last = chunks.len().saturating_sub(1);
         return Err(Failure::Internal(format!("there are {last} chunks, {number} is invalid")));
     };
-    Ok(json!({ "chunk": number.to_string(), "total": chunks.len().to_string(), "data": STANDARD.encode(chunk) }))
+    Ok(
+        json!({ "chunk": number.to_string(), "total": chunks.len().to_string(), "data": STANDARD.encode(chunk) }),
+    )
 }
 
 fn consensus() -> Value {
@@ -140,7 +142,8 @@ pub fn consensus_params(node: &Node, params: &Params) -> Result<Value, Failure> 
 pub fn validators(node: &Node, params: &Params) -> Result<Value, Failure> {
     let height = node.ledger.resolve(params.integer("height")?, node.ledger.height() + 1)?;
     let rotation = node.ledger.rotation(height);
-    let rotation = rotation.ok_or_else(|| Failure::Internal(format!("could not find validator set for height #{height}")))?;
+    let rotation = rotation
+        .ok_or_else(|| Failure::Internal(format!("could not find validator set for height #{height}")))?;
     let total = i64::try_from(rotation.validators().len()).unwrap_or(i64::MAX);
     let per_page = match params.integer("per_page")? {
         Some(n) if n >= 1 => n.min(MAX_PER_PAGE),

@@ -100,7 +100,10 @@ mod tests {
         for params in [
             uri(&[("height", "5"), ("data", "0x0114"), ("path", "\"/store/slashing/key\"")]),
             Params::from_json(&serde_json::json!(["/store/slashing/key", "0114", "5"]), names("abci_query")),
-            Params::from_json(&serde_json::json!({"path": "/store/slashing/key", "data": "0114", "height": 5}), &[]),
+            Params::from_json(
+                &serde_json::json!({"path": "/store/slashing/key", "data": "0114", "height": 5}),
+                &[],
+            ),
         ] {
             assert_eq!(params.integer("height"), Ok(Some(5)));
             assert_eq!(params.bytes("data"), Ok(vec![1, 0x14]));

@@ -161,7 +161,9 @@ impl NodeTask {
     /// Asks for the key. False: another validator's.
     async fn introduce(&self, link: &mut Link) -> Result<bool, LinkError> {
         let request = Sum::PubKeyRequest(PubKeyRequest { chain_id: self.chain_id.clone() });
-        let Sum::PubKeyResponse(answer) = link.exchange(request).await? else { return Err(LinkError::Unknown) };
+        let Sum::PubKeyResponse(answer) = link.exchange(request).await? else {
+            return Err(LinkError::Unknown);
+        };
         let named = match answer.pub_key.and_then(|k| k.sum) {
             Some(PublicKeySum::Ed25519(bytes)) => PublicKey::from_bytes(&bytes).ok(),
             _ => None,

@@ -100,7 +100,9 @@ async fn spoil(surface: &Surface) -> Option<Response> {
             tokio::time::sleep(wait).await;
             None
         }
-        Answers::Unavailable => Some((StatusCode::SERVICE_UNAVAILABLE, "no node behind this").into_response()),
+        Answers::Unavailable => {
+            Some((StatusCode::SERVICE_UNAVAILABLE, "no node behind this").into_response())
+        }
         Answers::Garbage => Some((StatusCode::OK, "<html>\u{fffd}{\"jsonrpc\":").into_response()),
     }
 }

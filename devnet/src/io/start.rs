@@ -2,36 +2,32 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use comet::key::{Address, NodeId, PrivateKey, PublicKey};
+use comet::key::{NodeId, PrivateKey, PublicKey};
 use rand_core::{OsRng, RngCore};
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::{broadcast, mpsc, watch};
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::sync::{mpsc, watch};
 use tracing::info;
 
 use super::engine::Engine;
+use super::handle::Handle;
 use super::link::Listener;
 use super::node::{NodeTask, Nodes};
 use super::shared::{Shared, now};
 use super::{grpc, rpc};
-use crate::chain::{Chain, Finalized, Genesis};
+use crate::chain::{Chain, Genesis};
 use crate::ledger::Ledger;
 use crate::node::Node;
-use crate::record::{DoubleSign, NodeStats, Record};
+use crate::record::Record;
 use crate::round::Keyring;
 use crate::script::Script;
 use crate::seats::Origin;
-use crate::truth::{self, Truth};
 
 /// Requests that may wait for one node.
 const QUEUE: usize = 16;
-/// Servers get so long to finish when the devnet stops.
-const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A devnet to start.
 #[derive(Clone, Debug)]
@@ -79,28 +75,6 @@ pub enum StartError {
     /// The remote seat is none of the chain's.
     #[error("seat {0} does not exist, there are {1}")]
     Seat(usize, usize),
-}
-
-/// A running devnet. Dropping it stops it as well, without waiting.
-#[derive(Debug)]
-pub struct Handle {
-    rpc: SocketAddr,
-    grpc: SocketAddr,
-    privval: Vec<String>,
-    chain_id: String,
-    shared: watch::Receiver<Option<SharedHandle>>,
-    record: Arc<Mutex<Record>>,
-    stop: watch::Sender<bool>,
-    tasks: Vec<JoinHandle<()>>,
-}
-
-#[derive(Clone)]
-struct SharedHandle(Arc<Shared>);
-
-impl std::fmt::Debug for SharedHandle {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Shared")
-    }
 }
 
 impl Default for Options {
@@ -179,7 +153,7 @@ struct Birth {
     key: Arc<OnceLock<PublicKey>>,
     asks: Vec<mpsc::Sender<super::node::Ask>>,
     record: Arc<Mutex<Record>>,
-    ready: watch::Sender<Option<SharedHandle>>,
+    ready: watch::Sender<Option<Arc<Shared>>>,
 }
 
 impl Birth {
@@ -203,7 +177,7 @@ impl Birth {
             tokio::spawn(rpc::serve(rpc_listener, Arc::clone(&shared), stop.clone())),
             tokio::spawn(grpc::serve(grpc_listener, Arc::clone(&shared), stop.clone())),
         ];
-        ready.send_replace(Some(SharedHandle(shared)));
+        ready.send_replace(Some(shared));
         engine.run(stop).await;
         for server in servers {
             // A server that panicked has been logged by the runtime.
@@ -261,89 +235,5 @@ impl Birth {
             last_height: options.blocks,
         };
         (shared, engine)
-    }
-}
-
-impl Handle {
-    /// The RPC's address.
-    pub fn rpc_addr(&self) -> SocketAddr {
-        self.rpc
-    }
-
-    /// The gRPC's address.
-    pub fn grpc_addr(&self) -> SocketAddr {
-        self.grpc
-    }
-
-    /// Where the remote seat's nodes wait for their signers, ready to be put into a signer's configuration.
-    pub fn privval_addrs(&self) -> &[String] {
-        &self.privval
-    }
-
-    /// Chain id.
-    pub fn chain_id(&self) -> &str {
-        &self.chain_id
-    }
-
-    fn shared(&self) -> Option<Arc<Shared>> {
-        self.shared.borrow().as_ref().map(|s| Arc::clone(&s.0))
-    }
-
-    /// Height of the last block; 0 before the first.
-    pub fn height(&self) -> i64 {
-        self.shared().map_or(0, |s| s.node().ledger.height())
-    }
-
-    /// The chain's own numbers after the last block; `None` while the chain has not begun.
-    pub fn truth(&self) -> Option<Truth> {
-        self.shared().map(|s| s.truth())
-    }
-
-    /// Blocks until the validator is jailed if it misses every one from now on.
-    pub fn blocks_to_jail(&self, address: &Address) -> Option<i64> {
-        let shared = self.shared()?;
-        let node = shared.node();
-        truth::blocks_to_jail(&node.ledger.last()?.app, address)
-    }
-
-    /// Consensus address of a seat; `None` while the chain has not begun.
-    pub fn address_of(&self, seat: usize) -> Option<Address> {
-        self.shared()?.node().genesis.keys.get(seat).map(PublicKey::address)
-    }
-
-    /// Blocks from now on; waits for the chain to begin. A receiver that lags more than 256 blocks loses the oldest.
-    pub async fn subscribe(&self) -> Option<broadcast::Receiver<Arc<Finalized>>> {
-        let mut ready = self.shared.clone();
-        let shared = ready.wait_for(Option::is_some).await.ok()?;
-        shared.as_ref().map(|s| s.0.blocks())
-    }
-
-    /// Waits until the chain has the block of `height`; `None` when the chain ended before.
-    pub async fn wait_height(&self, height: i64) -> Option<i64> {
-        let mut ready = self.shared.clone();
-        let shared = ready.wait_for(Option::is_some).await.ok()?.clone()?;
-        let mut heights = shared.0.heights();
-        heights.wait_for(|h| *h >= height).await.ok().map(|h| *h)
-    }
-
-    /// Slots for which remote signers gave more than one signature. It must be empty.
-    pub fn double_signs(&self) -> Vec<DoubleSign> {
-        self.record.lock().unwrap_or_else(PoisonError::into_inner).double_signs()
-    }
-
-    /// How each node of the remote seat fared, and how many slots were signed in all.
-    pub fn signer_stats(&self) -> (Vec<NodeStats>, usize) {
-        let record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
-        (record.nodes().to_vec(), record.len())
-    }
-
-    /// Stops everything and waits until it has.
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
-        for mut task in self.tasks {
-            if timeout(FAREWELL, &mut task).await.is_err() {
-                task.abort();
-            }
-        }
     }
 }

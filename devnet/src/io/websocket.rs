@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::State;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
@@ -72,7 +72,11 @@ async fn serve(mut socket: WebSocket, surface: Surface) {
     let _ = socket.send(Message::Close(None)).await;
 }
 
-fn request(surface: &Surface, subscriptions: &mut BTreeMap<String, (Topic, Value)>, text: &str) -> Vec<Value> {
+fn request(
+    surface: &Surface,
+    subscriptions: &mut BTreeMap<String, (Topic, Value)>,
+    text: &str,
+) -> Vec<Value> {
     let Ok(request) = serde_json::from_str::<Value>(text) else {
         let error = json!({ "code": -32700, "message": "Parse error. Invalid JSON", "data": "error unmarshaling request" });
         return vec![json!({ "jsonrpc": "2.0", "error": error })];

@@ -92,12 +92,18 @@ pub(super) fn staking_params(app: &App, denom: &str) -> StakingParamsResponse {
 }
 
 pub(super) fn validators(app: &App, request: &ValidatorsRequest) -> Result<ValidatorsResponse, QueryError> {
-    let known = ["", "BOND_STATUS_UNSPECIFIED", "BOND_STATUS_UNBONDED", "BOND_STATUS_UNBONDING", "BOND_STATUS_BONDED"];
+    let known = [
+        "",
+        "BOND_STATUS_UNSPECIFIED",
+        "BOND_STATUS_UNBONDED",
+        "BOND_STATUS_UNBONDING",
+        "BOND_STATUS_BONDED",
+    ];
     if !known.contains(&request.status.as_str()) {
         return Err(QueryError::Request(format!("invalid validator status {}", request.status)));
     }
     let wanted = |v: &Validator| {
-        let name = BondStatus::try_from(v.status).map(|s| status_name(s)).unwrap_or_default();
+        let name = BondStatus::try_from(v.status).map(status_name).unwrap_or_default();
         request.status.is_empty() || request.status == name
     };
     let mut items: Vec<_> = app
@@ -141,23 +147,22 @@ fn validator_of(account: &Account) -> Validator {
         }
         Bond::Absent | Bond::Unbonded => (BondStatus::Unbonded, 0, epoch),
     };
-    // Shares are tokens times 10^18 as long as nothing was slashed; nobody here reads them.
-    let rate = |text: &str| text.to_owned();
     Validator {
         operator_address: identity.seat.valoper.clone(),
         consensus_pubkey: Some(Any::ed25519(identity.pub_key.as_bytes())),
         jailed: account.jailed,
         status: status.into(),
         tokens: account.tokens.to_string(),
+        // Shares are tokens times 10^18 as long as nothing was slashed; nobody here reads them.
         delegator_shares: format!("{}000000000000000000", account.tokens),
         description: Some(Description { moniker: identity.seat.moniker.clone(), ..Description::default() }),
         unbonding_height,
         unbonding_time: Some(unbonding_time),
         commission: Some(Commission {
             commission_rates: Some(CommissionRates {
-                rate: rate("100000000000000000"),
-                max_rate: rate("200000000000000000"),
-                max_change_rate: rate("10000000000000000"),
+                rate: String::from("100000000000000000"),
+                max_rate: String::from("200000000000000000"),
+                max_change_rate: String::from("10000000000000000"),
             }),
             update_time: Some(epoch),
         }),

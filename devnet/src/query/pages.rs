@@ -38,6 +38,9 @@ mod tests {
         }
         assert_eq!(seen, [0, 1, 2, 3, 4, 5, 6]);
         assert_eq!(cut(items(), None).1.total, 7);
-        assert_eq!(cut(items(), Some(&PageRequest { offset: 5, limit: 9, ..PageRequest::default() })).0, [5, 6]);
+        assert_eq!(
+            cut(items(), Some(&PageRequest { offset: 5, limit: 9, ..PageRequest::default() })).0,
+            [5, 6]
+        );
     }
 }

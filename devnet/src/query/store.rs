@@ -48,7 +48,9 @@ pub(super) fn subspace(app: &App, prefix: &[u8]) -> Vec<u8> {
     let mut pairs = Vec::new();
     for account in &app.accounts {
         let address = account.identity.address;
-        pairs.extend(messages::info_of(account).map(|i| Pair { key: info_key(&address), value: i.encode_to_vec() }));
+        pairs.extend(
+            messages::info_of(account).map(|i| Pair { key: info_key(&address), value: i.encode_to_vec() }),
+        );
         let chunks = account.bits.all_stored();
         pairs.extend(chunks.map(|(chunk, value)| Pair { key: chunk_key(&address, chunk), value }));
     }
