@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::io::demo_cmd::{self, DemoArgs};
 use crate::io::render_cmd::{self, RenderArgs};
 
 /// Validator operations kit for CometBFT and Cosmos SDK chains.
@@ -22,6 +23,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run an embedded chain of 64 validators with a real signer and a real monitor on it.
+    Demo(DemoArgs),
     /// Write the configuration of every host of a fleet; refuses what the audit rejects.
     Render(RenderArgs),
     /// Run `palisade-signer`: holds consensus keys and signs for nodes.
@@ -58,6 +61,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     match cli.command {
+        Command::Demo(args) => demo_cmd::run(&args).unwrap_or_else(|error| {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }),
         Command::Render(args) => match render_cmd::run(&args) {
             Ok(outcome) => {
                 let _ = std::io::stderr().write_all(outcome.notes.as_bytes());

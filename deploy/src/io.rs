@@ -1,4 +1,8 @@
-//! The edge of the crate: the output directory, and the commands that touch it.
+//! The edge of the crate: the output directory, the demo's processes, and the commands that touch them.
 
+mod daemon;
+pub mod demo;
+pub mod demo_cmd;
+mod monitor_api;
 pub mod out_dir;
 pub mod render_cmd;

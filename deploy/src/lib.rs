@@ -7,10 +7,12 @@
 //! - [`render`]: the files of every host, from the graph alone; refuses what the audit rejects
 //! - [`parse_back`]: every rendered file read by the program that will read it
 //! - [`tree`], [`manifest`]: what is written, and the list that Ansible copies by
-//! - [`io`]: directories and files
+//! - [`demo`]: what the monitor saw against what the chain knows
+//! - [`io`]: directories, files, and the demo's processes
 //! - [`cli`]: the command line
 
 pub mod cli;
+pub mod demo;
 pub mod io;
 pub mod manifest;
 pub mod parse_back;
