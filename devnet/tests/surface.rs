@@ -16,8 +16,10 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 async fn devnet(script: &str, block_time: Duration) -> Handle {
-    let script = Script::parse(script, 64).unwrap();
-    start(Options { origin: Origin::akashnet_1(), script, block_time, ..Options::default() }).await.unwrap()
+    let script = Script::parse(script, 64).expect("a script of ours");
+    start(Options { origin: Origin::akashnet_1(), script, block_time, ..Options::default() })
+        .await
+        .expect("free ports")
 }
 
 /// One HTTP/1.1 exchange on a connection of its own: status and body.
@@ -27,14 +29,15 @@ async fn http(address: SocketAddr, method: &str, path: &str, body: &str) -> (u16
         body.len()
     );
     let exchange = move || {
-        let mut stream = TcpStream::connect(address).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
+        let mut stream = TcpStream::connect(address)?;
+        stream.write_all(request.as_bytes())?;
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let status = answer[9..12].parse().unwrap();
-        (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
+        stream.read_to_string(&mut answer)?;
+        Ok::<_, std::io::Error>(answer)
     };
-    tokio::task::spawn_blocking(exchange).await.unwrap()
+    let answer = tokio::task::spawn_blocking(exchange).await.expect("no panic").expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    (head[9..12].parse().expect("a status"), body.to_owned())
 }
 
 #[tokio::test]

@@ -64,3 +64,15 @@ fn random_misses_spare_nobody_and_nobody_special() {
     let misses = |seat| (1..=1000).filter(|h| script.choice(seat, *h) == Choice::Late).count();
     assert!((0..64).all(|seat| (50..160).contains(&misses(seat))));
 }
+
+#[test]
+fn the_demo_spares_the_signer_s_seat() {
+    let script = Script::parse(DEMO, 64).unwrap();
+    assert!(script.votes.iter().all(|f| f.seat != 0));
+    assert!(script.equivocations.iter().all(|(_, seat)| *seat != 0));
+    let own = |operation: &Operation| match operation {
+        Operation::Power { seat, .. } | Operation::Leave { seat } | Operation::Unjail { seat } => *seat == 0,
+        Operation::Join { .. } | Operation::Limits { .. } => false,
+    };
+    assert!(!script.operations.iter().any(|(_, operation)| own(operation)));
+}
