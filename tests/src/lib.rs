@@ -4,7 +4,7 @@
 //! - [`process`], [`ports`], [`binaries`], [`http`], [`exposition`]: a program under test, what it listens on, where it
 //!   comes from, and what it answers
 //! - [`comet_node`], [`hub`]: real CometBFT nodes, and a real Cosmos SDK chain of many validators
-//! - [`signer_process`], [`monitor_process`], [`devnet_process`]: Palisade's own programs, as processes
+//! - [`signer_process`], [`monitor_process`]: Palisade's own programs, as processes
 //! - [`privval_wire`], [`recorder`]: what stands between a node and its signer and remembers every signature
 //!
 //! Everything here blocks and uses threads: a test reads from top to bottom, and no runtime hides a stall.
@@ -14,6 +14,7 @@ pub mod comet_node;
 pub mod exposition;
 pub mod http;
 pub mod hub;
+pub mod monitor_process;
 pub mod ports;
 pub mod privval_wire;
 pub mod process;
