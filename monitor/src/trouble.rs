@@ -78,9 +78,7 @@ fn one(chain_id: &str, v: &ValidatorView, window: Option<&WindowView>) -> Option
                 "It earns nothing, and {burned} of the stake is burned at a jailing for downtime. Repair the node first."
             ),
             until,
-            format!(
-                "<node> tx slashing unjail --from <operator> --chain-id {chain_id}"
-            ),
+            format!("<node> tx slashing unjail --from <operator> --chain-id {chain_id}"),
         ));
     }
     if !v.in_set {

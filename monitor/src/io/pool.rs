@@ -72,12 +72,19 @@ impl Pool {
         Self { chain_id: chain_id.into(), sources, streaming: AtomicBool::new(false) }
     }
 
-    /// Asks every endpoint for its status, all at once.
-    pub async fn refresh(&self) {
-        futures_util::future::join_all(self.sources.iter().map(|s| self.refresh_one(s))).await;
+    /// How many endpoints there are.
+    pub fn size(&self) -> usize {
+        self.sources.len()
     }
 
-    async fn refresh_one(&self, source: &Source) {
+    /// Asks every endpoint for its status, all at once.
+    pub async fn refresh(&self) {
+        futures_util::future::join_all((0..self.size()).map(|i| self.refresh_one(i))).await;
+    }
+
+    /// Asks endpoint `index` for its status.
+    pub async fn refresh_one(&self, index: usize) {
+        let Some(source) = self.sources.get(index) else { return };
         let status = match source.client.status().await {
             Ok(status) => status,
             Err(error) => return source.bad(&error),

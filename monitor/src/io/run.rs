@@ -70,16 +70,19 @@ fn start(chain: &config::Chain, config: &Config, tasks: &mut JoinSet<()>) -> Res
     };
     let (out, published) = watch::channel(empty);
     let (blocks, received) = mpsc::channel(16);
-    tasks.spawn(refresh(pool.clone()));
+    for index in 0..pool.size() {
+        tasks.spawn(refresh(pool.clone(), index));
+    }
     tasks.spawn(feed::run(chain.id.clone(), pool.clone(), blocks));
     tasks.spawn(Follower::new(chain.clone(), pool.clone(), state, history, out).run(received));
     Ok(Served { published, pool })
 }
 
-/// Keeps the endpoints' health up to date: quickly while polling carries the feed.
-async fn refresh(pool: Arc<Pool>) {
+/// Keeps one endpoint's health up to date: quickly while polling carries the feed. One task each, so that a hung
+/// endpoint delays no other.
+async fn refresh(pool: Arc<Pool>, index: usize) {
     loop {
-        pool.refresh().await;
+        pool.refresh_one(index).await;
         let streaming = pool.streaming.load(Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(if streaming { 5000 } else { 500 })).await;
     }
