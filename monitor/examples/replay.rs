@@ -20,9 +20,13 @@ fn address(n: usize) -> Address {
     Address(bytes)
 }
 
+fn sample_index(height: i64) -> usize {
+    usize::try_from(height).unwrap_or_default()
+}
+
 /// A block as a node writes it: one validator in thirty misses.
 fn block(height: i64, validators: usize) -> Result<Vec<u8>, serde_json::Error> {
-    let signature = |n: usize| match (n * 7919 + height.unsigned_abs() as usize) % 30 {
+    let signature = |n: usize| match (n as u64 * 7919 + height.unsigned_abs()) % 30 {
         0 => CommitSig::absent(),
         _ => CommitSig {
             block_id_flag: FLAG_COMMIT,
@@ -38,7 +42,7 @@ fn block(height: i64, validators: usize) -> Result<Vec<u8>, serde_json::Error> {
         height,
         time: format!("2026-11-21T{:02}:{:02}:{:02}.5Z", height / 3600 % 24, height / 60 % 60, height % 60),
         validators_hash: "A".repeat(64),
-        proposer_address: address(height.unsigned_abs() as usize % validators).to_string(),
+        proposer_address: address(sample_index(height) % validators).to_string(),
         ..rpc::Header::default()
     };
     let block = rpc::Block { header, last_commit: Some(commit), ..rpc::Block::default() };
@@ -66,7 +70,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sample: Vec<Vec<u8>> = (1000..1256).map(|h| block(h, validators)).collect::<Result<_, _>>()?;
 
     let mut state = State::new();
-    let mut read = |state: State, height: i64, bytes: &[u8]| -> Result<State, Box<dyn std::error::Error>> {
+    let read = |state: State, height: i64, bytes: &[u8]| -> Result<State, Box<dyn std::error::Error>> {
         let envelope: rpc::Envelope<rpc::BlockAnswer> = decode::json("block", bytes)?;
         let answer = envelope.into_result()?.block.ok_or("no block")?;
         let mut block = decode::block("bench-1", &answer)?;
