@@ -241,3 +241,39 @@ impl fmt::Display for NodeAddr {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_file_is_good() {
+        let config =
+            Config::parse(include_str!("../signer.example.toml"), Path::new("/etc/palisade")).expect("good");
+        assert_eq!(config.state_dir, Path::new("/etc/palisade/state"));
+        assert_eq!(config.state_file("akashnet-2"), Path::new("/etc/palisade/state/akashnet-2.mark"));
+        let nodes: Vec<_> = config.chains[0].nodes.iter().map(ToString::to_string).collect();
+        assert_eq!(nodes, ["tcp://127.0.0.1:26659", "unix:///run/akash/privval.sock"]);
+    }
+
+    #[test]
+    fn node_addresses() {
+        let parse = |text| NodeAddr::parse(text, Path::new("/etc"));
+        for good in ["tcp://[::1]:26659", "tcp://node.example:1", "unix:///run/n.sock"] {
+            assert_eq!(parse(good).expect("good").to_string(), good);
+        }
+        assert_eq!(parse("unix://run/n.sock").expect("good").to_string(), "unix:///etc/run/n.sock");
+        for bad in [
+            "tcp://host",
+            "tcp://:1",
+            "tcp://host:0",
+            "tcp://host:65536",
+            "unix://",
+            "host:1",
+            "tcp://h/p:1",
+            "",
+        ] {
+            assert!(matches!(parse(bad), Err(ConfigError::Node(_))), "{bad}");
+        }
+    }
+}

@@ -14,7 +14,7 @@ use serde::Serialize;
 /// Longest chain id of CometBFT (`types.MaxChainIDLen`).
 pub const MAX_CHAIN_ID: usize = 50;
 
-/// Bound on sign-bytes of votes and proposals. The longest possible are a proposal's, 199 bytes with a chain id of 50.
+/// Bound on sign-bytes of votes and proposals. The longest possible are a proposal's, 182 bytes with a chain id of 50.
 pub const MAX_SIGN_BYTES: usize = 256;
 
 /// Whose mark it is.

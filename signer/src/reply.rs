@@ -75,3 +75,67 @@ pub fn refusal(kind: Kind, description: &str, double_sign: bool) -> Sum {
         Kind::SignBytes => Sum::SignBytesResponse(SignBytesResponse { signature: vec![], error }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use comet::{
+        frame::{self, MAX_TO_NODE},
+        privval::Message,
+    };
+
+    const SIGNED: Signed = Signed {
+        signature: [1; 64],
+        timestamp: Timestamp { seconds: 7, nanos: 8 },
+        extension_signature: Some([2; 64]),
+        repeat: true,
+    };
+
+    #[test]
+    fn a_refusal_is_the_reference_signer_s() {
+        // spec/signer.md §3.5, made with cometbft v0.38.17.
+        let message = Message::of(refusal(Kind::Vote, "unable to sign vote", false));
+        assert_eq!(
+            hex::encode(frame::encode(&message)),
+            "2c222a0a11220212002a0b088092b8c398feffffff0112151213756e61626c6520746f207369676e20766f7465"
+        );
+    }
+
+    #[test]
+    fn no_reply_is_too_long_for_an_old_node() {
+        let vote = Vote {
+            extension: vec![1; 1 << 20],
+            validator_address: vec![1; 1 << 20],
+            signature: vec![1; 1 << 20],
+            extension_signature: vec![1; 1 << 20],
+            ..Vote::default()
+        };
+        let long = "\u{1f600}".repeat(10_000);
+        for sum in [signed_vote(vote, &SIGNED), refusal(Kind::PubKey, &long, true)] {
+            let length = frame::encode(&Message::of(sum)).len();
+            assert!(length < MAX_TO_NODE / 2, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_vote_carries_the_signed_timestamp_and_no_extension() {
+        let asked = Vote {
+            height: 5,
+            timestamp: Some(Timestamp::GO_ZERO),
+            extension: vec![1],
+            extension_signature: vec![9],
+            ..Vote::default()
+        };
+        let Sum::SignedVoteResponse(answer) = signed_vote(asked.clone(), &SIGNED) else {
+            panic!("other reply")
+        };
+        let vote = answer.vote.expect("there");
+        assert_eq!((vote.height, vote.timestamp, vote.signature.len()), (5, Some(SIGNED.timestamp), 64));
+        assert_eq!((vote.extension.len(), vote.extension_signature), (0, vec![2; 64]));
+        assert_eq!(answer.error, None);
+        // What the node put into the signature fields is never echoed.
+        let signed = Signed { extension_signature: None, ..SIGNED };
+        let Sum::SignedVoteResponse(answer) = signed_vote(asked, &signed) else { panic!("other reply") };
+        assert!(answer.vote.expect("there").extension_signature.is_empty());
+    }
+}

@@ -101,3 +101,32 @@ impl Reject {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_no_reply_fits() {
+        for body in [&[][..], &[0x42, 0x00], &[0x12, 0x00], &[0x7a, 0x00], &[0xff]] {
+            assert_eq!(read("test-1", body), Ask::Unanswerable, "{body:02x?}");
+        }
+        assert_eq!(read("test-1", &[0x3a, 0x00]), Ask::Ping);
+    }
+
+    #[test]
+    fn nodes_before_0_34_name_no_chain() {
+        let invalid = Invalid::WrongChain { asked: String::new(), configured: "test-1".into() };
+        assert_eq!(read("test-1", &[0x0a, 0x00]), Ask::Invalid(Kind::PubKey, Reject::Request(invalid)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_panics(tag in any::<u8>(), body in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = read("test-1", &body);
+            let framed = [&[tag, u8::try_from(body.len() % 128).expect("small")][..], &body].concat();
+            let _ = read("test-1", &framed);
+        }
+    }
+}

@@ -1,91 +1,12 @@
 //! The command line as transcripts: what is typed, what is printed, which exit code.
 #![allow(clippy::unwrap_used)] // a test's helpers are tests as well
 
-use std::{
-    fs,
-    io::{BufRead, BufReader},
-    os::unix::fs::PermissionsExt,
-    path::Path,
-    process::{Child, Command, Stdio},
-};
+#[path = "support/command.rs"]
+mod command;
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
-use comet::{key::PrivateKey, key_file};
-use tempfile::TempDir;
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
-/// The configuration of the documentation, with a free port and nodes that are not there.
-const CONFIG: &str = r#"
-state_dir = "state"                 # relative paths are relative to this file
-listen = "127.0.0.1:0"              # /metrics /livez /readyz
-
-[[key]]
-name = "akash"
-backend = "softsign"
-path = "keys/akash.json"            # 0600, or refused
-
-[[chain]]
-id = "akashnet-2"
-key = "akash"
-nodes = ["tcp://127.0.0.1:1", "unix:///nowhere/privval.sock"]
-"#;
-
-const OF: &str = "--config signer.toml --chain akashnet-2";
-
-fn scene() -> TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("signer.toml"), CONFIG).unwrap();
-    dir
-}
-
-fn command(dir: &Path, line: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_palisade-signer"));
-    command.current_dir(dir).args(line.split_whitespace()).env_remove("RUST_LOG");
-    command
-}
-
-/// Runs a line; exit code, standard output, standard error.
-fn run(dir: &TempDir, line: &str) -> (i32, String, String) {
-    let output = command(dir.path(), line).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
-}
-
-fn good(dir: &TempDir, line: &str) -> String {
-    let (code, out, err) = run(dir, line);
-    assert_eq!((code, err.as_str()), (0, ""), "{line}\n{out}");
-    out
-}
-
-/// Runs a line that must fail with this code, these words, and this as its last line.
-fn bad(dir: &TempDir, line: &str, code: i32, says: &str, tries: &str) {
-    let (seen, out, err) = run(dir, line);
-    assert_eq!((seen, out.as_str()), (code, ""), "{line}\n{err}");
-    assert!(err.starts_with("error: ") && err.contains(says), "{line}\n{err}");
-    assert!(err.lines().last().unwrap().starts_with(&format!("try: {tries}")), "{line}\n{err}");
-    assert_eq!(err.lines().count(), 2, "{err}");
-}
-
-/// A signer at work, killed when dropped.
-struct Signer(Child);
-
-impl Signer {
-    fn start(dir: &TempDir) -> Self {
-        let mut child =
-            command(dir.path(), "run --config signer.toml").stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        assert!(lines.any(|line| line.unwrap().contains("signer started")), "it did not start");
-        // Logs that nobody reads must not stop it.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self(child)
-    }
-}
-
-impl Drop for Signer {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use command::{CONFIG, OF, Signer, bad, good, run, scene};
 
 #[test]
 fn the_three_commands_work_as_documented() {
@@ -257,123 +178,6 @@ fn state_is_shown_for_people_and_machines() {
 }
 
 #[test]
-fn states_are_imported_and_only_raise() {
-    let dir = scene();
-    good(&dir, "key generate keys/akash.json");
-    let import = |rest: &str| format!("state import {OF} {rest}");
-    let write = |content: &str| fs::write(dir.path().join("old.json"), content).unwrap();
-    write(r#"{"height":"100","round":"1","step":1,"block_id":null}"#);
-    bad(
-        &dir,
-        &import("old.json"),
-        1,
-        "double sign",
-        "stop and disable the old signer, then add --i-stopped-the-old-signer",
-    );
-    let out = good(&dir, &import("old.json --i-stopped-the-old-signer"));
-    assert_eq!(
-        out,
-        "read tmkms state (steps counted from 0)\nchain akashnet-2: last signed height 100, round 1, step prevote\n"
-    );
-    bad(
-        &dir,
-        &import("old.json --i-stopped-the-old-signer"),
-        1,
-        "only ever goes up",
-        "palisade-signer state show",
-    );
-    good(&dir, &import("old.json --i-stopped-the-old-signer --bump-to-precommit"));
-    assert!(good(&dir, "state show --config signer.toml").contains("height 100, round 1, step precommit"));
-    write(r#"{"height":"99","round":0,"step":3}"#);
-    bad(
-        &dir,
-        &import("old.json --i-stopped-the-old-signer"),
-        1,
-        "only ever goes up",
-        "palisade-signer state show",
-    );
-    write(r#"{"height":"0","round":"0","step":0}"#);
-    bad(
-        &dir,
-        &import("old.json --i-stopped-the-old-signer"),
-        1,
-        "never signed",
-        "on a chain that has not started, add --new-chain",
-    );
-    write("{}");
-    let (code, _, err) = run(&dir, &import("old.json --i-stopped-the-old-signer"));
-    assert!(code == 2 && err.contains("old.json: not a last-sign state"), "{err}");
-}
-
-#[test]
-fn a_fresh_state_starts_a_new_chain_when_told() {
-    let dir = scene();
-    good(&dir, "key generate keys/akash.json");
-    fs::write(dir.path().join("old.json"), r#"{"height":"0","round":0,"step":0}"#).unwrap();
-    let out = good(&dir, &format!("state import {OF} old.json --i-stopped-the-old-signer --new-chain"));
-    assert_eq!(out, "chain akashnet-2: last signed height 0, round 0, step none\n");
-}
-
-#[test]
-fn keys_of_tmkms_are_imported_and_shown() {
-    let dir = scene();
-    let key = PrivateKey::from_seed(&[0x42; 32]);
-    let valcons = comet::bech32::encode("akashvalcons", &key.public().address().0).unwrap();
-    let mut yubihsm = key.to_expanded().to_vec();
-    yubihsm[..32].reverse();
-    yubihsm.extend(key.public().as_bytes());
-    for (n, bytes) in
-        [vec![0x42; 32], key.to_seed_and_public().unwrap().to_vec(), key.to_expanded().to_vec(), yubihsm]
-            .into_iter()
-            .enumerate()
-    {
-        fs::write(dir.path().join("old.key"), BASE64_STANDARD.encode(bytes) + "\n").unwrap();
-        let out = good(&dir, &format!("key import old.key new{n}.json --prefix akash --expect {valcons}"));
-        assert!(out.contains(&format!("public key: {} ", key.public())), "{out}");
-        assert!(
-            out.ends_with(&format!("address: {}\nvalcons: {valcons}\n", key.public().address())),
-            "{out}"
-        );
-        let shown = good(&dir, &format!("key show new{n}.json --json --prefix akash"));
-        let json: serde_json::Value = serde_json::from_str(&shown).unwrap();
-        assert_eq!(
-            (json["valcons"].as_str(), json["address"].as_str().map(str::len)),
-            (Some(valcons.as_str()), Some(40))
-        );
-        let text = fs::read_to_string(dir.path().join(format!("new{n}.json"))).unwrap();
-        assert_eq!(key_file::read_priv_validator_key(&text).unwrap().sign(b"x"), key.sign(b"x"));
-        assert_eq!(text.contains("palisade/PrivKeyEd25519Expanded"), n >= 2, "{text}");
-    }
-    fs::write(dir.path().join("old.key"), BASE64_STANDARD.encode([0x43; 32])).unwrap();
-    let (code, _, err) = run(&dir, &format!("key import old.key other.json --expect {valcons}"));
-    assert!(
-        code == 2 && err.contains(&format!("not {valcons}")) && !dir.path().join("other.json").exists(),
-        "{err}"
-    );
-}
-
-#[test]
-fn no_secret_is_ever_printed() {
-    let dir = scene();
-    let seed = BASE64_STANDARD.encode([0x42; 32]);
-    fs::write(dir.path().join("old.key"), &seed).unwrap();
-    fs::create_dir(dir.path().join("keys")).unwrap();
-    let mut seen = good(&dir, "key import old.key keys/akash.json");
-    seen += &good(&dir, "key show keys/akash.json");
-    // Also not by an error about the file's content.
-    let text = fs::read_to_string(dir.path().join("keys/akash.json")).unwrap();
-    fs::write(dir.path().join("keys/akash.json"), text.replace("\"priv_key\"", "\"priv_kez\"")).unwrap();
-    seen += &run(&dir, "key show keys/akash.json").2;
-    fs::write(dir.path().join("keys/akash.json"), text.replace("PrivKeyEd25519", "PrivKeySecp256k1"))
-        .unwrap();
-    seen += &run(&dir, "check --config signer.toml").1;
-    // The seed in base64 up to where the public key begins, and in hex.
-    for secret in [&seed[..40], &"42".repeat(16)] {
-        assert!(!seen.contains(secret), "{seen}");
-    }
-}
-
-#[test]
 fn configuration_mistakes_name_themselves() {
     let dir = scene();
     for (from, to, says) in [
@@ -407,4 +211,20 @@ fn usage() {
     assert!(code == 2 && err.contains("-1"), "{err}");
     let (code, _, err) = run(&dir, &format!("state init {OF} --height 1 --step 4"));
     assert!(code == 2 && err.contains("none, propose, prevote or precommit"), "{err}");
+}
+#[test]
+fn a_second_process_hears_of_the_lock_before_the_port() {
+    let dir = scene();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let config = CONFIG.replace("127.0.0.1:0", &format!("127.0.0.1:{port}"));
+    fs::write(dir.path().join("signer.toml"), config).unwrap();
+    good(&dir, "key generate keys/akash.json");
+    good(&dir, &format!("state init {OF} --height 0"));
+    let signer = Signer::start(&dir);
+    bad(&dir, "run --config signer.toml", 2, "in use by another process", "stop the other process");
+    drop(signer);
+    let _taken = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let (code, _, err) = run(&dir, "run --config signer.toml");
+    assert!(code == 2 && err.contains("error: cannot listen on 127.0.0.1"), "{err}");
+    assert!(err.ends_with("try: another address for listen in the configuration\n"), "{err}");
 }

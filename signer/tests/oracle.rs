@@ -10,126 +10,28 @@
 //! `ORACLE_SEED` and `ORACLE_STEPS` repeat or lengthen a run.
 #![allow(clippy::unwrap_used)] // a test's helpers are tests as well
 
+#[path = "support/disk.rs"]
+mod disk;
 #[path = "support/requests.rs"]
 mod requests;
 
 use std::{
     collections::HashMap,
-    io,
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use comet::{canonical, key::PrivateKey};
+use disk::{Crash, Disk, Random, Shared, World, crash, differs, fall};
 use palisade_signer::{
     keeper::{Answer, Failure, Keeper},
     key::{Key, KeyError},
     mark::{Hrs, Identity, Mark, Step},
     record::RECORD,
     request::Request,
-    slots::{self, Medium, OpenError, SLOT, Slots},
+    slots::{self, OpenError, SLOT, Slots},
     store::{ExtensionPermit, Permit, Store},
 };
-
-/// splitmix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
-    fn index(&mut self, n: usize) -> usize {
-        usize::try_from(self.below(n as u64)).unwrap()
-    }
-
-    fn one_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Crash {
-    BeforeWrite,
-    MidWrite(usize),
-    AfterWrite,
-    AfterSync,
-    BeforeSign,
-    AfterSign,
-}
-
-/// Everything in the world but the process under test.
-struct World {
-    cached: Vec<u8>,
-    durable: Vec<u8>,
-    /// Slots whose cached content the kernel wrongly takes for durable.
-    falsely_clean: [bool; 2],
-    /// Slots that were falsely clean and have not been flushed since: the disk has something two records old.
-    hollow: [bool; 2],
-    /// Flushes that pass before the crash.
-    syncs_to_pass: u64,
-    /// Whether a sector was torn, or lost although it was called clean: the only reasons to refuse to open.
-    damaged: bool,
-    crash: Option<Crash>,
-    made: Vec<Vec<u8>>,
-}
-
-type Shared = Arc<Mutex<World>>;
-
-fn dead() -> io::Error {
-    io::Error::other("crashed")
-}
-
-struct Disk(Shared);
-
-impl Medium for Disk {
-    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        let world = &mut *self.0.lock().unwrap();
-        let at = usize::try_from(offset).unwrap();
-        let written = match world.crash {
-            Some(Crash::BeforeWrite) => 0,
-            Some(Crash::MidWrite(n)) => n,
-            _ => bytes.len(),
-        };
-        world.cached[at..at + written].copy_from_slice(&bytes[..written]);
-        if written > 0 {
-            world.hollow[at / SLOT] |= std::mem::take(&mut world.falsely_clean[at / SLOT]);
-        }
-        match world.crash {
-            Some(Crash::BeforeWrite) => Err(dead()),
-            Some(Crash::MidWrite(n)) => {
-                world.damaged |= n > 0 && n < bytes.len();
-                Err(dead())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        let world = &mut *self.0.lock().unwrap();
-        let passes = world.syncs_to_pass > 0;
-        world.syncs_to_pass = world.syncs_to_pass.saturating_sub(1);
-        if world.crash == Some(Crash::AfterWrite) && !passes {
-            return Err(dead());
-        }
-        for slot in 0..2 {
-            if !world.falsely_clean[slot] {
-                world.hollow[slot] = false;
-                let range = slot * SLOT..slot * SLOT + RECORD;
-                world.durable[range.clone()].copy_from_slice(&world.cached[range]);
-            }
-        }
-        if world.crash == Some(Crash::AfterSync) && !passes { Err(dead()) } else { Ok(()) }
-    }
-}
 
 /// Notes what it signs. With a real key the signatures are real too.
 struct NotingKey {
@@ -234,58 +136,9 @@ fn request(random: &mut Random, around: Hrs) -> Request {
     }
 }
 
-fn crash(random: &mut Random) -> Crash {
-    match random.below(6) {
-        0 => Crash::BeforeWrite,
-        1 => Crash::MidWrite(random.index(RECORD)),
-        2 => Crash::AfterWrite,
-        3 => Crash::AfterSync,
-        4 => Crash::BeforeSign,
-        _ => Crash::AfterSign,
-    }
-}
-
-/// What is left of the world for the next process.
-fn fall(world: &mut World, random: &mut Random, seen: &mut Seen) {
+fn fallen(world: &Shared, random: &mut Random, seen: &mut Seen) {
     seen.crashes += 1;
-    if world.crash == Some(Crash::AfterWrite) && random.one_in(2) {
-        // The flush failed, and the kernel forgets which pages were dirty.
-        world.falsely_clean = std::array::from_fn(|slot| differs(world, slot) || world.falsely_clean[slot]);
-    }
-    (world.crash, world.syncs_to_pass) = (None, 0);
-    if random.one_in(2) {
-        return;
-    }
-    seen.power_cuts += 1;
-    for slot in 0..2 {
-        if !differs(world, slot) {
-            continue;
-        }
-        let range = slot * SLOT..slot * SLOT + RECORD;
-        // A page that is called clean is never written any more.
-        let reached_disk = match random.below(8) {
-            _ if world.falsely_clean[slot] => {
-                world.damaged = true;
-                0
-            }
-            0 => {
-                world.damaged = true;
-                random.index(RECORD)
-            }
-            1..=3 => 0,
-            _ => RECORD,
-        };
-        world.damaged |= world.hollow[slot] && reached_disk < RECORD;
-        let end = range.start + reached_disk;
-        world.durable[range.start..end].copy_from_slice(&world.cached[range.start..end]);
-    }
-    world.cached.clone_from(&world.durable);
-    (world.falsely_clean, world.hollow) = ([false; 2], [false; 2]);
-}
-
-fn differs(world: &World, slot: usize) -> bool {
-    let range = slot * SLOT..slot * SLOT + RECORD;
-    world.cached[range.clone()] != world.durable[range]
+    seen.power_cuts += u64::from(fall(&mut world.lock().unwrap(), random));
 }
 
 fn sequence(world: &World, slot: usize) -> u64 {
@@ -318,7 +171,7 @@ fn start(
                 let key = NotingKey { world: Arc::clone(world), real };
                 return Keeper::new(Box::new(key), vec![Store::new(mark, slots)]);
             }
-            Err(OpenError::Write(_)) => fall(&mut world.lock().unwrap(), random, seen),
+            Err(OpenError::Write(_)) => fallen(world, random, seen),
             Err(error) => {
                 let world = &mut *world.lock().unwrap();
                 assert!(world.damaged, "refused to open what nothing has damaged: {error}");
@@ -338,16 +191,7 @@ fn run(seed: u64, steps: u64, real: bool) -> Seen {
     let mut random = Random(seed);
     let (mut oracle, mut seen) = (Oracle::default(), Seen::default());
     let fresh = slots::image(&identity(), &Mark::floor(Hrs::whole_height(0)));
-    let world = Arc::new(Mutex::new(World {
-        cached: fresh.clone(),
-        durable: fresh,
-        falsely_clean: [false; 2],
-        hollow: [false; 2],
-        syncs_to_pass: 0,
-        damaged: false,
-        crash: None,
-        made: vec![],
-    }));
+    let world = World::new(fresh);
     let mut keeper = start(&world, &mut random, &oracle, &mut seen, real);
     for _ in 0..steps {
         let asked = request(&mut random, keeper.stores()[0].mark().hrs);
@@ -386,7 +230,7 @@ fn run(seed: u64, steps: u64, real: bool) -> Seen {
         let crashed = world.lock().unwrap().crash.is_some();
         if crashed {
             drop(keeper);
-            fall(&mut world.lock().unwrap(), &mut random, &mut seen);
+            fallen(&world, &mut random, &mut seen);
             keeper = start(&world, &mut random, &oracle, &mut seen, real);
         }
     }
@@ -418,16 +262,7 @@ fn a_million_steps() {
 #[test]
 fn killed_before_the_flush_and_cut_off_while_opening() {
     let fresh = slots::image(&identity(), &Mark::floor(Hrs::whole_height(0)));
-    let world = Arc::new(Mutex::new(World {
-        cached: fresh.clone(),
-        durable: fresh,
-        falsely_clean: [false; 2],
-        hollow: [false; 2],
-        syncs_to_pass: 0,
-        damaged: false,
-        crash: None,
-        made: vec![],
-    }));
+    let world = World::new(fresh);
     let open = || {
         let image = world.lock().unwrap().cached.clone();
         Slots::open(Disk(Arc::clone(&world)), &image, identity())

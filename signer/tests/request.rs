@@ -169,5 +169,5 @@ fn longest_sign_bytes_fit_a_record() {
         "{}",
         request.sign_bytes().len()
     );
-    assert_eq!(request.sign_bytes().len(), 199);
+    assert_eq!(request.sign_bytes().len(), 182);
 }

@@ -106,10 +106,12 @@ impl Link {
     pub(crate) fn run(&self) {
         let (chain_id, node) = (self.status.chain_id.as_str(), self.status.node.as_str());
         let mut backoff = Backoff::new();
+        let mut told = false;
         while !self.stop.is_asked() {
             match self.connect() {
                 Ok(mut wire) => {
                     backoff.reset();
+                    told = false;
                     self.status.heard(Instant::now());
                     self.status.set_connected(true);
                     self.metrics.node_connected.with_label_values(&[chain_id, node]).set(1);
@@ -124,7 +126,12 @@ impl Link {
                         warn!(chain_id, node, reason = %end, "disconnected");
                     }
                 }
-                Err(reason) => debug!(chain_id, node, %reason, "not connected"),
+                // Once for each outage; a node that is down is dialled every second or two.
+                Err(reason) if !told => {
+                    warn!(chain_id, node, %reason, "cannot connect");
+                    told = true;
+                }
+                Err(reason) => debug!(chain_id, node, %reason, "cannot connect"),
             }
             self.stop.watch(None);
             let until = Instant::now() + backoff.wait(OsRng.next_u32());

@@ -79,10 +79,6 @@ pub enum StartError {
 /// Opens everything and starts every link.
 pub fn start(config: &Config, version: &str) -> Result<Running, StartError> {
     let metrics = Arc::new(Metrics::new(version));
-    let listen_error = |source| StartError::Listen { address: config.listen, source };
-    let listener = TcpListener::bind(config.listen).map_err(listen_error)?;
-    let listen = listener.local_addr().map_err(listen_error)?;
-
     let mut keys = Vec::new();
     let mut links = Vec::new();
     let mut identity = None;
@@ -117,6 +113,11 @@ pub fn start(config: &Config, version: &str) -> Result<Running, StartError> {
         }
         keys.push((name, desk));
     }
+
+    // After the states: whoever starts a second signer shall hear of the lock, not of the port.
+    let listen_error = |source| StartError::Listen { address: config.listen, source };
+    let listener = TcpListener::bind(config.listen).map_err(listen_error)?;
+    let listen = listener.local_addr().map_err(listen_error)?;
 
     let desks = keys.iter().map(|(_, desk)| Arc::clone(desk)).collect();
     let statuses = links.iter().map(|link| Arc::clone(&link.status)).collect();

@@ -114,6 +114,14 @@ impl Socket {
         }
     }
 
+    /// False when the signer is gone.
+    pub fn try_write_all(&mut self, bytes: &[u8]) -> bool {
+        match self {
+            Self::Tcp(stream) => stream.write_all(bytes).is_ok(),
+            Self::Unix(stream) => stream.write_all(bytes).is_ok(),
+        }
+    }
+
     /// 0 when the signer has closed or reset the connection.
     pub fn read(&mut self, buffer: &mut [u8]) -> usize {
         let got = match self {
