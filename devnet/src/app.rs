@@ -75,7 +75,7 @@ pub enum Operation {
         /// Whole coins.
         coins: u64,
     },
-    /// All stake goes.
+    /// All delegations go but the operator's own smallest unit, so the validator stays known and unjailed.
     Leave {
         /// Whose.
         seat: usize,
@@ -190,7 +190,7 @@ impl App {
                     account.bond = Bond::Unbonded;
                 }
             }
-            Operation::Leave { .. } => account.tokens = 0,
+            Operation::Leave { .. } => account.tokens = 1,
             Operation::Unjail { .. } => {
                 let free = account.info.is_none_or(|info| !info.tombstoned && now >= info.jailed_until);
                 account.jailed &= !free;

@@ -1,5 +1,6 @@
 //! The application's queries in protobuf, for gRPC and `abci_query` alike, and raw reads of x/slashing's store.
 
+pub mod cometbft;
 mod messages;
 mod pages;
 mod store;

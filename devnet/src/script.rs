@@ -4,6 +4,20 @@
 //! has a height `at`, mostly a `validator` (index of its seat), and one action. Heights of votes are signed heights:
 //! `at = 50, down = 3` are the precommits for blocks 50, 51 and 52.
 //!
+//! | action | meaning |
+//! |---|---|
+//! | `down = 200` | switched off for so many heights: no vote, no proposal |
+//! | `miss = 3`, `nil = 3` | precommits too late, or for nil, for so many heights |
+//! | `miss_every = 7`, `nil_every = 3` | every so many heights, for `blocks` heights or for ever |
+//! | `late_rounds = 2`, `late_round_every = 20` | rounds that fail at this height, or one every so many |
+//! | `power = 900`, `leave = true`, `unjail = true` | stake in whole coins, all of it gone, out of jail as soon as allowed |
+//! | `join = 640` | a newcomer with that stake (`moniker`), or the `validator` named |
+//! | `window = 50`, `min_signed = "0.9"` | parameters change |
+//! | `equivocate = true` | signs another block as well; evidence follows |
+//! | `halt = "10s"` | the chain stands still before this height |
+//! | `rpc_garbage = 5`, `rpc_unavailable = 5` | answers while the last block is one of so many |
+//! | `rpc_slow = "2s"` | the same for `blocks` heights, slow |
+//!
 //! A seat whose key is held by a remote signer votes as its signer answers; scripts do not touch its votes.
 
 mod parse;

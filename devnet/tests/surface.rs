@@ -11,7 +11,6 @@ use futures_util::{SinkExt, StreamExt};
 use palisade_devnet::io::{Handle, Options, start};
 use palisade_devnet::script::Script;
 use palisade_devnet::seats::Origin;
-use prost::Message as _;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -140,7 +139,29 @@ async fn queries_over_grpc_at_a_height() {
     let path = "/cosmos.gov.v1.Query/Params".parse().unwrap();
     let error = client.unary(tonic::Request::new(ParamsRequest {}), path, codec).await.unwrap_err();
     assert_eq!(error.code(), tonic::Code::Unimplemented);
-    assert!(ParamsRequest {}.encode_to_vec().is_empty());
+    handle.stop().await;
+}
+
+/// `GetLatestBlockResponse`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct LatestBlock {
+    #[prost(message, optional, tag = "1")]
+    block_id: Option<comet::privval::BlockId>,
+    #[prost(message, optional, tag = "2")]
+    block: Option<comet::block::Block>,
+}
+
+#[tokio::test]
+async fn the_latest_block_over_grpc_hashes_to_its_id() {
+    let handle = devnet("", Duration::ZERO).await;
+    handle.wait_height(3).await.unwrap();
+    let channel = tonic::transport::Endpoint::from_shared(format!("http://{}", handle.grpc_addr())).unwrap();
+    let mut client = tonic::client::Grpc::new(channel.connect().await.unwrap());
+    client.ready().await.unwrap();
+    let codec = tonic_prost::ProstCodec::<ParamsRequest, LatestBlock>::default();
+    let path = "/cosmos.base.tendermint.v1beta1.Service/GetLatestBlock".parse().unwrap();
+    let answer = client.unary(tonic::Request::new(ParamsRequest {}), path, codec).await.unwrap().into_inner();
+    assert_eq!(answer.block.unwrap().id(), answer.block_id.unwrap());
     handle.stop().await;
 }
 

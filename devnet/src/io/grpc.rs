@@ -88,6 +88,9 @@ fn answer(shared: &Shared, path: &str, request: &Request<Vec<u8>>) -> Result<Res
     if path.starts_with("/store/") {
         return Err(Status::unimplemented(""));
     }
+    if let Some(answer) = query::cometbft::answer(&node, path, request.get_ref()) {
+        return answer.map(Response::new).map_err(status);
+    }
     let app = query::at_height(&node, height).map_err(status)?;
     let bytes = query::answer(app, &node.genesis, path, request.get_ref()).map_err(status)?;
     let mut response = Response::new(bytes);

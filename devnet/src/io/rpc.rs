@@ -1,4 +1,6 @@
 //! JSON-RPC over HTTP: URI calls with GET, JSON calls with POST, single or in batches.
+//!
+//! One difference to a node: quotes in a URI must be written `%22`, because the HTTP library refuses raw ones with 400.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

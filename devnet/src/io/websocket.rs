@@ -30,6 +30,8 @@ enum Topic {
     NewBlockHeader,
     NewBlockEvents,
     ValidatorSetUpdates,
+    /// Known to a node, never sent here: no transactions, and rounds are not shown from inside.
+    Quiet,
 }
 
 pub(super) async fn upgrade(State(surface): State<Surface>, socket: WebSocketUpgrade) -> Response {
@@ -127,6 +129,8 @@ fn topic(query: &str) -> Option<Topic> {
         "NewBlockHeader" => Some(Topic::NewBlockHeader),
         "NewBlockEvents" => Some(Topic::NewBlockEvents),
         "ValidatorSetUpdates" => Some(Topic::ValidatorSetUpdates),
+        "Tx" | "Vote" | "NewRound" | "NewRoundStep" | "CompleteProposal" | "Polka" | "Lock" | "Relock"
+        | "ValidBlock" | "TimeoutPropose" | "TimeoutWait" | "NewEvidence" => Some(Topic::Quiet),
         _ => None,
     }
 }
@@ -149,6 +153,7 @@ fn notification(query: &str, topic: Topic, id: &Value, finalized: &Finalized) ->
                 "num_txs": "0",
             }),
         ),
+        Topic::Quiet => return None,
         Topic::ValidatorSetUpdates if finalized.updates.is_empty() => return None,
         Topic::ValidatorSetUpdates => {
             ("ValidatorSetUpdates", json!({ "validator_updates": chain::changed(&finalized.updates) }))
@@ -156,7 +161,7 @@ fn notification(query: &str, topic: Topic, id: &Value, finalized: &Finalized) ->
     };
     let mut events = match topic {
         Topic::NewBlock | Topic::NewBlockEvents => event::by_name(&finalized.events),
-        Topic::NewBlockHeader | Topic::ValidatorSetUpdates => BTreeMap::new(),
+        Topic::NewBlockHeader | Topic::ValidatorSetUpdates | Topic::Quiet => BTreeMap::new(),
     };
     events.insert("tm.event".to_owned(), vec![name.to_owned()]);
     let data = json!({ "type": format!("tendermint/event/{name}"), "value": value });

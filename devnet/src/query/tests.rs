@@ -96,7 +96,7 @@ fn validators_by_status() {
     let one: messages::ValidatorResponse =
         ask(&chain, messages::VALIDATOR, &messages::ValidatorRequest { validator_addr: valoper.clone() });
     let one = one.validator.unwrap();
-    assert_eq!((one.operator_address, one.tokens.as_str(), one.jailed), (valoper, "0", false));
+    assert_eq!((one.operator_address, one.tokens.as_str(), one.jailed), (valoper, "1", false));
     assert_eq!(one.unbonding_height, 2);
 }
 
