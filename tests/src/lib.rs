@@ -1,7 +1,7 @@
 //! Map of the test house: drivers for the real peers of Palisade's programs, and the tidy rules.
 //!
 //! - [`tidy`]: the rules of the house that no compiler knows
-//! - [`process`], [`ports`], [`binaries`], [`http`], [`exposition`]: a program under test, what it listens on, where it
+//! - [`process`], [`ports`], [`binaries`], [`http`], [`exposition`], [`scratch`]: a program under test, what it listens on, where it
 //!   comes from, and what it answers
 //! - [`comet_node`], [`hub`]: real CometBFT nodes, and a real Cosmos SDK chain of many validators
 //! - [`signer_process`], [`monitor_process`]: Palisade's own programs, as processes
@@ -19,5 +19,6 @@ pub mod ports;
 pub mod privval_wire;
 pub mod process;
 pub mod recorder;
+pub mod scratch;
 pub mod signer_process;
 pub mod tidy;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use comet::key::{Address, PrivateKey};
 use palisade_tests::comet_node::{CometNode, Plan, Validator, network};
 use palisade_tests::monitor_process::Monitor;
+use palisade_tests::scratch::Scratch;
 use palisade_tests::signer_process::Signer;
 use palisade_tests::{http, ports};
 use rand_core::OsRng;
@@ -19,7 +20,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 #[test]
 #[ignore = "needs real nodes: tests/run"]
 fn the_monitor_shows_a_stopped_signer_at_the_right_heights() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Scratch::new().unwrap();
     let laddr = format!("tcp://{}", ports::address());
     let mut signer = Signer::make(&dir.path().join("signer"), CHAIN, std::slice::from_ref(&laddr)).unwrap();
     let own = signer.key.address();

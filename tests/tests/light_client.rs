@@ -10,6 +10,7 @@ use palisade_devnet::io::{Options, start};
 use palisade_devnet::script::Script;
 use palisade_devnet::seats::Origin;
 use palisade_tests::process::{Process, until};
+use palisade_tests::scratch::Scratch;
 use palisade_tests::{binaries, http, ports};
 
 const BLOCKS: i64 = 40;
@@ -48,7 +49,7 @@ power = 70000
 #[test]
 #[ignore = "needs real nodes: tests/run"]
 fn cometbfts_light_client_accepts_the_devnet() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Scratch::new().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let origin = Origin::akashnet_1();
     let script = Script::parse(SCRIPT, origin.seats.len()).unwrap();

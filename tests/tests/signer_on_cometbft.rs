@@ -9,6 +9,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use palisade_tests::comet_node::{CometNode, Plan, Validator, network};
 use palisade_tests::ports;
 use palisade_tests::recorder::{Endpoint, Record, Recorder};
+use palisade_tests::scratch::Scratch;
 use palisade_tests::signer_process::Signer;
 use rand_core::{OsRng, RngCore};
 
@@ -79,14 +80,14 @@ impl Stage {
 #[test]
 #[ignore = "needs real nodes: tests/run"]
 fn a_chain_survives_its_signers_crashes_over_tcp() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Scratch::new().unwrap();
     kill_the_signer(dir.path(), &Endpoint::Tcp(ports::address()), &Endpoint::Tcp(ports::address()));
 }
 
 #[test]
 #[ignore = "needs real nodes: tests/run"]
 fn a_chain_survives_its_signers_crashes_over_unix_sockets() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Scratch::new().unwrap();
     let [to_signer, to_node] =
         ["recorder.sock", "node.sock"].map(|name| Endpoint::Unix(dir.path().join(name)));
     kill_the_signer(dir.path(), &to_signer, &to_node);
@@ -115,7 +116,7 @@ fn kill_the_signer(dir: &Path, to_signer: &Endpoint, to_node: &Endpoint) {
 #[test]
 #[ignore = "needs real nodes: tests/run"]
 fn a_chain_survives_its_nodes_crashes() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Scratch::new().unwrap();
     let to_node = Endpoint::Tcp(ports::address());
     let mut stage = Stage::set(dir.path(), &Endpoint::Tcp(ports::address()), &to_node);
     let mut height = 0;

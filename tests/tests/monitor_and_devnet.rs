@@ -1,0 +1,166 @@
+//! The chain's own book-keeping against the monitor's, validator by validator, after thousands of blocks in which
+//! everything goes wrong that the rules know. The devnet counts as a chain does, the monitor from outside.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::ensure;
+use comet::key::Address;
+use palisade_devnet::io::{Handle, Options, start};
+use palisade_devnet::script::Script;
+use palisade_devnet::seats::Origin;
+use palisade_devnet::truth::ValidatorTruth;
+use palisade_tests::exposition::Exposition;
+use palisade_tests::http;
+use palisade_tests::monitor_process::Monitor;
+use palisade_tests::process::until;
+use palisade_tests::scratch::Scratch;
+use serde_json::Value;
+
+const BLOCKS: i64 = 2_200;
+/// The script stands still here, and changes the window soon after.
+const PARAMETERS_CHANGE: i64 = 1_600;
+
+/// Everything at once; the pause at 40 lets the monitor see the chain from its first block.
+const SCRIPT: &str = include_str!("../data/rough_sea.toml");
+
+#[test]
+#[ignore = "needs the built programs: tests/run"]
+fn the_monitor_agrees_with_the_chain_on_every_counter() {
+    let dir = Scratch::new().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let origin = Origin::akashnet_1();
+    let script = Script::parse(SCRIPT, origin.seats.len()).unwrap();
+    let options = Options {
+        origin,
+        script,
+        block_time: Duration::from_millis(5),
+        blocks: Some(BLOCKS),
+        ..Options::default()
+    };
+    let chain = runtime.block_on(start(options)).unwrap();
+    let (rpc, grpc) = (chain.rpc_addr().to_string(), chain.grpc_addr().to_string());
+    let mut monitor =
+        Monitor::start(&dir.path().join("monitor"), chain.chain_id(), &[&rpc], &[&grpc], &[]).unwrap();
+    let limit = Duration::from_secs(240);
+    // Up to here the parameters have been the same all the time, so its own arithmetic has to be enough.
+    monitor.reach(PARAMETERS_CHANGE - 2, true, limit).unwrap();
+    let view = agreement(&chain, &mut monitor, &rpc, Duration::from_secs(3));
+    assert_eq!(view["height"], PARAMETERS_CHANGE - 1, "looked too late");
+    assert_eq!(view["disagreements"], 0, "the monitor's arithmetic had to be corrected by the chain");
+
+    runtime
+        .block_on(async { tokio::time::timeout(limit, chain.wait_height(BLOCKS)).await })
+        .unwrap()
+        .unwrap();
+    monitor.reach(BLOCKS - 1, true, limit).unwrap();
+    let truth = chain.truth().unwrap();
+    let jailed = truth.validators.iter().filter(|v| v.jailed).count();
+    let jailings = truth.validators.iter().filter(|v| v.jailed_until > 0).count();
+    println!(
+        "{} blocks, {} late rounds, {jailings} were jailed, {jailed} are",
+        truth.height, truth.late_rounds
+    );
+    assert!(jailings >= 3 && truth.late_rounds >= 50, "the script is too tame");
+
+    // Names, and jail of those outside the set, come with the next look at x/staking.
+    let view = agreement(&chain, &mut monitor, &rpc, Duration::from_secs(45));
+    assert_eq!(view["unknown_heights"], 0);
+    assert_metrics_are_the_view(&monitor.metrics().unwrap(), &view);
+    monitor.stop().unwrap();
+    runtime.block_on(chain.stop());
+}
+
+/// Compares everything until nothing differs; the chain stands still meanwhile. The view that agrees.
+fn agreement(chain: &Handle, monitor: &mut Monitor, rpc: &str, limit: Duration) -> Value {
+    let truth = chain.truth().unwrap();
+    let block = http::rpc(rpc, &format!("/block?height={}", truth.height)).unwrap();
+    let proposer = block["block"]["header"]["proposer_address"].as_str().unwrap();
+    until("agreement", limit, || {
+        let view = monitor.view()?;
+        let differences = compare(chain, &truth.validators, proposer, &view);
+        let height = truth.height;
+        ensure!(
+            differences.is_empty(),
+            "at {height} {} differ:\n{}",
+            differences.len(),
+            differences.join("\n")
+        );
+        Ok(Some(view))
+    })
+    .unwrap()
+}
+
+/// Every number of every validator that was ever in the set.
+fn compare(chain: &Handle, truth: &[ValidatorTruth], last_proposer: &str, view: &Value) -> Vec<String> {
+    let shown: BTreeMap<&str, &Value> = view["validators"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|validator| (validator["address"].as_str().unwrap(), validator))
+        .collect();
+    let mut differences = Vec::new();
+    for own in truth {
+        let Some(seen) = shown.get(own.address.as_str()) else {
+            differences.push(format!("seat {} ({}) is not shown", own.seat, own.moniker));
+            continue;
+        };
+        // The truth counts the proposer of the last block, the monitor only that of counted heights.
+        let proposed = own.proposed - u64::from(own.address == last_proposer);
+        let mut pairs = vec![
+            ("valoper", Value::from(own.valoper.as_str())),
+            ("moniker", own.moniker.as_str().into()),
+            ("signed", (own.signed + own.nil).into()),
+            ("nil", own.nil.into()),
+            ("missed", own.missed.into()),
+            ("consecutive_missed", own.consecutive_missed.into()),
+            ("proposed", proposed.into()),
+            ("window_missed", own.window_missed.into()),
+            ("window_limit", own.window_limit.into()),
+            ("jailed", own.jailed.into()),
+            ("tombstoned", own.tombstoned.into()),
+        ];
+        if seen["exact"] == true && seen["in_set"] == true && own.bonded {
+            let address = Address::from_hex(&own.address).unwrap();
+            pairs.push(("blocks_to_jail", chain.blocks_to_jail(&address).into()));
+        }
+        for (field, expected) in pairs {
+            if seen[field] != expected {
+                let (seat, moniker) = (own.seat, &own.moniker);
+                differences.push(format!(
+                    "seat {seat} ({moniker}) {field}: chain {expected}, monitor {}",
+                    seen[field]
+                ));
+            }
+        }
+    }
+    differences
+}
+
+/// The exposition says what the page says.
+fn assert_metrics_are_the_view(metrics: &Exposition, view: &Value) {
+    let chain_id = view["chain_id"].as_str().unwrap();
+    for validator in view["validators"].as_array().unwrap() {
+        let labels = [("chain_id", chain_id), ("valoper", validator["valoper"].as_str().unwrap())];
+        for (metric, field) in [
+            ("signed_blocks_total", "signed"),
+            ("missed_blocks_total", "missed"),
+            ("consecutive_missed_blocks", "consecutive_missed"),
+            ("window_missed_blocks", "window_missed"),
+            ("window_limit_blocks", "window_limit"),
+            ("blocks_to_jail", "blocks_to_jail"),
+            ("uptime_ratio", "uptime_ratio"),
+        ] {
+            let shown = metrics.value(&format!("palisade_monitor_validator_{metric}"), &labels);
+            let expected = validator[field].as_f64();
+            let same = match (shown, expected) {
+                (Some(a), Some(b)) => (a - b).abs() < 1e-9,
+                (a, b) => a == b,
+            };
+            assert!(same, "{metric} of {labels:?}: page {expected:?}, metric {shown:?}");
+        }
+        let jailed = validator["jailed"].as_bool().map(|jailed| f64::from(u8::from(jailed)));
+        assert_eq!(metrics.value("palisade_monitor_validator_jailed", &labels), jailed);
+    }
+}
