@@ -10,6 +10,7 @@
 
 use crate::change::Change;
 use crate::event::{Block, Claims, Event};
+use crate::jailing::Params;
 use crate::pace::Pace;
 use crate::profile::Profiles;
 use crate::row::Row;
@@ -49,6 +50,10 @@ pub struct State {
     pub(crate) profiles: Option<Profiles>,
     pub(crate) pace: Pace,
     pub(crate) disagreements: u64,
+    /// Heights at which the chain contradicted, until an anchor says why.
+    pub(crate) suspicions: Vec<i64>,
+    /// Who was jailed by other modules lately, and in which block: an older anchor does not know it.
+    pub(crate) jailings: VecDeque<(i64, Address)>,
     pub(crate) unknown_heights: u64,
 }
 
@@ -109,6 +114,11 @@ impl State {
     /// Slashing state, where it is known.
     pub fn windows(&self) -> Option<&Windows> {
         self.windows.as_ref()
+    }
+
+    /// Whether the chain has contradicted and no anchor has said why yet.
+    pub fn is_suspicious(&self) -> bool {
+        !self.suspicions.is_empty()
     }
 
     /// The newest counted heights, ascending.
@@ -226,8 +236,11 @@ fn count(state: &mut State, block: &Block, changes: &mut Vec<Change>) -> Result<
         if let Some(claims) = &block.claims {
             let before = changes.len();
             check(windows, &step, claims, block.height, changes);
-            let wrong = changes[before..].iter().filter(|c| matches!(c, Change::Disagreement { .. })).count();
-            state.disagreements += wrong as u64;
+            let others = claims.jailed.iter().filter(|a| !step.jailed.contains(a));
+            state.jailings.extend(others.map(|a| (block.height, *a)));
+            state.jailings.drain(..state.jailings.len().saturating_sub(RECENT));
+            let contradicts = |c: &&Change| matches!(c, Change::Contradicted { .. });
+            state.suspicions.extend(changes[before..].iter().filter(contradicts).map(|_| block.height));
         }
     }
     state.remember(row.clone());
@@ -255,27 +268,20 @@ fn check(windows: &mut Windows, step: &Step, claims: &Claims, height: i64, chang
             entry.window.missed = *chain;
             continue;
         }
-        changes.push(Change::Disagreement { address: *address, height, own, chain: Some(*chain) });
+        changes.push(Change::Contradicted { address: *address, height, own, chain: Some(*chain) });
     }
     for (address, own) in &step.liveness {
         if !claims.liveness.iter().any(|(a, _)| a == address) {
-            changes.push(Change::Disagreement { address: *address, height, own: Some(*own), chain: None });
+            changes.push(Change::Contradicted { address: *address, height, own: Some(*own), chain: None });
         }
     }
     for address in &step.jailed {
         if !claims.jailed.contains(address) {
-            changes.push(Change::Disagreement { address: *address, height, own: None, chain: None });
+            changes.push(Change::Contradicted { address: *address, height, own: None, chain: None });
         }
     }
     for address in claims.jailed.iter().filter(|a| !step.jailed.contains(a)) {
-        // For double signing, or for downtime where only the counter is known.
-        if let Some(entry) = windows.entries.get_mut(address) {
-            entry.jailed = true;
-            entry.jailed_since = height;
-            if entry.window.bits.is_none() {
-                entry.window.reset();
-            }
-        }
+        windows.jail(address, height);
         changes.push(Change::Jailed { address: *address, height });
     }
 }
@@ -289,10 +295,11 @@ fn join_anchor(state: &mut State, changes: &mut Vec<Change>) {
     let (head_height, head_time) = (head.height, head.time);
     let Some(anchor) = state.pending.take() else { return };
     let (height, params) = (anchor.height, anchor.params);
-    let Some(windows) = anchor.replay(&state.recent, head_height, head_time) else {
+    let Some(windows) = anchor.replay(&state.recent, &state.jailings, head_height, head_time) else {
         changes.push(Change::AnchorLost { height });
         return;
     };
+    settle(state, height, params, changes);
     let comparable = state.windows.as_ref().filter(|own| {
         own.height == windows.height
             && own.params == params
@@ -309,6 +316,20 @@ fn join_anchor(state: &mut State, changes: &mut Vec<Change>) {
     }
     state.windows = Some(windows);
     changes.push(Change::Anchored { height });
+}
+
+/// An anchor says why the chain contradicted: other parameters explain all that was computed with the old ones, the
+/// same parameters convict the own arithmetic. A contradiction in block `h` is settled by the state after `h - 1`, which
+/// its BeginBlock started from.
+fn settle(state: &mut State, height: i64, params: Params, changes: &mut Vec<Change>) {
+    if state.windows.as_ref().is_some_and(|own| own.params != params) {
+        state.suspicions.clear();
+        changes.push(Change::Params { height });
+        return;
+    }
+    let open = state.suspicions.len();
+    state.suspicions.retain(|h| *h > height + 1);
+    state.disagreements += (open - state.suspicions.len()) as u64;
 }
 
 #[cfg(test)]

@@ -57,7 +57,23 @@ pub enum Change {
         /// Where.
         height: i64,
     },
-    /// Own arithmetic and the chain's word differ; the windows should be read again.
+    /// The chain's events say something else than own arithmetic; the windows should be read again, to see why.
+    Contradicted {
+        /// Who.
+        address: Address,
+        /// Where.
+        height: i64,
+        /// Own counter.
+        own: Option<i64>,
+        /// The chain's.
+        chain: Option<i64>,
+    },
+    /// The slashing parameters are not what they were at the anchor before.
+    Params {
+        /// Height of the state that was read.
+        height: i64,
+    },
+    /// Own arithmetic differs from the chain's state at one height, under the same parameters.
     Disagreement {
         /// Who.
         address: Address,

@@ -167,12 +167,17 @@ pub fn chain(chain_id: &str, state: &State, watch: &[String]) -> ChainView {
 /// Nanoseconds as seconds.
 #[allow(clippy::cast_precision_loss, reason = "shown with a few digits")]
 fn seconds(nanoseconds: i64) -> f64 {
-    nanoseconds as f64 / 1e9
+    round(nanoseconds as f64 / 1e9)
+}
+
+/// Six digits are plenty to show, and every reader parses them to the same number.
+fn round(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
 }
 
 #[allow(clippy::cast_precision_loss, reason = "shown with a few digits")]
 fn ratio(part: i64, whole: i64) -> Option<f64> {
-    (whole > 0).then(|| part.max(0) as f64 / whole as f64)
+    (whole > 0).then(|| round(part.max(0) as f64 / whole as f64))
 }
 
 fn signed_power(row: &Row) -> Option<f64> {

@@ -109,13 +109,35 @@ impl Windows {
         step
     }
 
-    /// Steps through the rows that follow this state up to `head`. `None` when some are missing.
-    pub fn replay(mut self, rows: &VecDeque<Arc<Row>>, head: i64, head_time: i64) -> Option<Self> {
+    /// A jailing that x/slashing did not decide: for double signing, or unseen because only the counter is known.
+    pub fn jail(&mut self, address: &Address, height: i64) {
+        let Some(entry) = self.entries.get_mut(address) else { return };
+        entry.jailed = true;
+        entry.jailed_since = height;
+        if entry.window.bits.is_none() {
+            entry.window.reset();
+        }
+    }
+
+    /// Steps through the rows that follow this state up to `head`, with the jailings that other modules did in those
+    /// blocks. `None` when rows are missing.
+    pub fn replay(
+        mut self,
+        rows: &VecDeque<Arc<Row>>,
+        jailings: &VecDeque<(i64, Address)>,
+        head: i64,
+        head_time: i64,
+    ) -> Option<Self> {
         while self.height < head {
             let at = rows.binary_search_by_key(&self.height, |row| row.height).ok()?;
             let before = at.checked_sub(1).map(|i| &rows[i]).filter(|row| row.height + 1 == self.height);
             let time = rows.get(at + 1).map_or(head_time, |next| next.time);
             self.step(&rows[at], before.map(|row| &*row.set), time);
+            let now = self.height;
+            jailings
+                .iter()
+                .filter(|(height, _)| *height == now)
+                .for_each(|(height, who)| self.jail(who, *height));
         }
         (self.height == head).then_some(self)
     }

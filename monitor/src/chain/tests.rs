@@ -197,18 +197,18 @@ fn an_anchor_of_the_past_or_future_is_joined() {
     assert_eq!(changes, [Change::AnchorLost { height: 90 }]);
 }
 
-#[test]
-fn the_chain_contradicts_and_wins() {
+/// Blocks 101 to 103 with validator 2 missing; the chain contradicts in 102 (another counter) and 103 (no event).
+fn contradicted() -> State {
     let all = [1, 2];
     let (state, _) = feed(State::new(), [Event::Block(block(100, "A", &all, "22")), set("A", &all)]);
     let (state, _) = apply(state, Event::Anchor(anchor(100, 50, &all)));
     let claims = |liveness: Vec<(Address, i64)>| Some(Claims { liveness, jailed: vec![] });
     let agree = Block { claims: claims(vec![(who(2), 1)]), ..block(101, "A", &all, "21") };
     let (state, changes) = apply(state, Event::Block(agree));
-    assert!(!changes.iter().any(|c| matches!(c, Change::Disagreement { .. })), "{changes:?}");
+    assert!(!changes.iter().any(|c| matches!(c, Change::Contradicted { .. })), "{changes:?}");
     let other = Block { claims: claims(vec![(who(2), 7)]), ..block(102, "A", &all, "21") };
     let (state, changes) = apply(state, Event::Block(other));
-    assert!(changes.contains(&Change::Disagreement {
+    assert!(changes.contains(&Change::Contradicted {
         address: who(2),
         height: 102,
         own: Some(2),
@@ -216,22 +216,47 @@ fn the_chain_contradicts_and_wins() {
     }));
     let silent = Block { claims: claims(vec![]), ..block(103, "A", &all, "21") };
     let (state, changes) = apply(state, Event::Block(silent));
-    assert!(changes.contains(&Change::Disagreement {
+    assert!(changes.contains(&Change::Contradicted {
         address: who(2),
         height: 103,
         own: Some(3),
         chain: None
     }));
-    let mut truth = anchor(103, 50, &all);
+    state
+}
+
+#[test]
+fn under_the_same_parameters_a_contradiction_is_a_disagreement_and_the_chain_wins() {
+    let mut truth = anchor(103, 50, &[1, 2]);
     truth.entries.get_mut(&who(2)).unwrap().window.missed = 9;
-    let (state, changes) = apply(state, Event::Anchor(truth));
+    let (state, changes) = apply(contradicted(), Event::Anchor(truth));
     assert!(changes.contains(&Change::Disagreement {
         address: who(2),
         height: 103,
         own: Some(3),
         chain: Some(9)
     }));
-    assert_eq!((state.windows().unwrap().entries[&who(2)].window.missed, state.disagreements), (9, 3));
+    assert_eq!((state.windows().unwrap().entries[&who(2)].window.missed, state.disagreements), (9, 2 + 1));
+}
+
+#[test]
+fn other_parameters_explain_a_contradiction() {
+    let (state, changes) = apply(contradicted(), Event::Anchor(anchor(103, 40, &[1, 2])));
+    assert_eq!(changes, [Change::Params { height: 103 }, Change::Anchored { height: 103 }]);
+    assert_eq!((state.disagreements, state.suspicions.len()), (0, 0));
+    let (state, changes) = apply(contradicted(), Event::Anchor(anchor(101, 40, &[1, 2])));
+    assert_eq!(
+        changes,
+        [Change::Params { height: 101 }, Change::Anchored { height: 101 }],
+        "explains the later one as well"
+    );
+    assert_eq!((state.disagreements, state.suspicions.len()), (0, 0));
+}
+
+#[test]
+fn an_anchor_from_before_the_contradiction_settles_nothing() {
+    let (state, _) = apply(contradicted(), Event::Anchor(anchor(100, 50, &[1, 2])));
+    assert_eq!((state.disagreements, state.suspicions.len()), (0, 2));
 }
 
 #[test]
@@ -247,6 +272,10 @@ fn double_signing_is_jailed_by_the_chain_alone() {
     let (state, _) = apply(state, Event::Block(block(102, "A", &all, "12")));
     let window = &state.windows().unwrap().entries[&who(1)].window;
     assert_eq!((window.missed, window.index_offset), (0, 100), "kept, and not counted any more");
+    // An anchor of before the jailing is brought to the same state, and is no disagreement.
+    let (state, changes) = apply(state, Event::Anchor(anchor(100, 50, &all)));
+    assert_eq!(changes, [Change::Anchored { height: 100 }]);
+    assert!(state.windows().unwrap().entries[&who(1)].jailed);
 }
 
 #[test]
@@ -261,7 +290,7 @@ fn with_counters_only_the_events_correct_the_counter() {
     let (state, _) = apply(state, Event::Anchor(counters));
     let claims = Some(Claims { liveness: vec![(who(2), 20)], jailed: vec![] });
     let (state, changes) = apply(state, Event::Block(Block { claims, ..block(101, "A", &all, "21") }));
-    assert!(!changes.iter().any(|c| matches!(c, Change::Disagreement { .. })));
+    assert!(!changes.iter().any(|c| matches!(c, Change::Contradicted { .. })));
     assert_eq!(state.windows().unwrap().entries[&who(2)].window.missed, 20, "the miss fell on a missed slot");
 }
 

@@ -68,6 +68,8 @@ pub struct Follower {
     feed: Option<&'static str>,
     received: Option<Instant>,
     anchor_at: Option<Instant>,
+    anchor_asked: bool,
+    anchor_from: i64,
     profiles_at: Option<Instant>,
     retry_at: Instant,
 }
@@ -95,6 +97,8 @@ impl Follower {
             feed: None,
             received: None,
             anchor_at: Some(now),
+            anchor_asked: false,
+            anchor_from: 0,
             profiles_at: Some(now),
             retry_at: now,
         }
@@ -244,7 +248,13 @@ impl Follower {
             Change::Evidence { height } => {
                 tracing::warn!(chain, height, "block carries evidence of misbehaviour");
                 self.anchor_at = now;
+                self.anchor_from = height;
             }
+            Change::Contradicted { address, height, own, chain: theirs } => {
+                tracing::debug!(chain, %address, height, ?own, ?theirs, "the chain contradicts, reading the windows again");
+                self.anchor_at = now;
+            }
+            Change::Params { height } => tracing::warn!(chain, height, "slashing parameters changed"),
             Change::Disagreement { address, height, own, chain: theirs } => {
                 tracing::warn!(chain, %address, height, ?own, ?theirs, "own slashing arithmetic differs from the chain's");
                 self.anchor_at = now;
@@ -266,11 +276,12 @@ impl Follower {
         }
         let (now, head_height) = (Instant::now(), head.height);
         let (answers, sdk, set) = (self.answers.0.clone(), self.sdk.clone(), self.state.set().cloned());
-        if self.anchor_at.is_some_and(|at| at <= now) {
-            self.anchor_at = None;
-            // One behind the head: the node has certainly executed it. The row to go on from must be at hand.
-            let behind = self.state.recent().next_back().is_some_and(|row| row.height + 1 == head_height);
-            let height = if behind { head_height - 1 } else { head_height };
+        // One behind the head: the node has certainly executed it. The row to go on from must be at hand.
+        let behind = self.state.recent().next_back().is_some_and(|row| row.height + 1 == head_height);
+        let height = if behind { head_height - 1 } else { head_height };
+        let due = self.anchor_at.is_some_and(|at| at <= now) && height >= self.anchor_from;
+        if due && !self.anchor_asked {
+            self.anchor_asked = true;
             let (answers, sdk, set) = (answers.clone(), sdk.clone(), set.clone());
             tokio::spawn(async move {
                 let result = anchor::read(&sdk, height, set).await;
@@ -291,12 +302,16 @@ impl Follower {
 
     fn take_answer(&mut self, answer: Answer) {
         let now = Instant::now();
+        self.anchor_asked &= !matches!(answer, Answer::Anchor(_));
         match answer {
             Answer::Anchor(Ok(Anchor::Windows(windows, profiles))) => {
                 let every = if windows.source == Source::Store { ANCHOR_EVERY } else { COUNTERS_EVERY };
                 self.anchor_at = Some(now + every);
                 profiles.map(|p| self.take(Event::Profiles(p)));
                 self.take(Event::Anchor(windows));
+                if self.state.is_suspicious() {
+                    self.anchor_at = Some(now);
+                }
             }
             Answer::Anchor(Ok(Anchor::NoSlashing)) => {
                 self.anchor_at = Some(now + ANCHOR_EVERY);
@@ -310,7 +325,6 @@ impl Follower {
                 self.profiles_at = Some(now + PROFILES_EVERY);
                 profiles.map(|p| self.take(Event::Profiles(p)));
                 if params.is_some_and(|p| self.state.windows().is_some_and(|w| w.params != p)) {
-                    tracing::warn!(chain = %self.chain.id, "slashing parameters changed");
                     self.anchor_at = Some(now);
                 }
             }
