@@ -3,10 +3,10 @@
 //! There is no default for anything that safety depends on, unknown keys are refused, and no protocol version is
 //! configured: the signer speaks every dialect at once.
 
+use core::net::SocketAddr;
 use std::{
     collections::HashSet,
     fmt,
-    net::SocketAddr,
     path::{Path, PathBuf},
 };
 

@@ -121,6 +121,12 @@ fn no_secret_is_ever_printed() {
     fs::write(dir.path().join("keys/akash.json"), text.replace("PrivKeyEd25519", "PrivKeySecp256k1"))
         .unwrap();
     seen += &run(&dir, "check --config signer.toml").1;
+    fs::write(dir.path().join("keys/akash.json"), format!("{{\"priv_key\":\"{seed}\"}}")).unwrap();
+    for line in
+        ["key show keys/akash.json", "run --config signer.toml", "key import keys/akash.json new.json"]
+    {
+        seen += &run(&dir, line).2;
+    }
     // The seed in base64 up to where the public key begins, and in hex.
     for secret in [&seed[..40], &"42".repeat(16)] {
         assert!(!seen.contains(secret), "{seen}");

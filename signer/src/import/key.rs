@@ -51,7 +51,7 @@ pub enum ImportKeyError {
 pub fn read(text: &str) -> Result<(PrivateKey, Form), ImportKeyError> {
     let text = text.trim();
     if text.starts_with('{') {
-        return Ok((key_file::read_priv_validator_key(text)?, Form::Json));
+        return Ok((read_json(text)?, Form::Json));
     }
     let bytes = Zeroizing::new(BASE64_STANDARD.decode(text).map_err(|_| ImportKeyError::Base64)?);
     match bytes.len() {
@@ -72,6 +72,17 @@ pub fn read(text: &str) -> Result<(PrivateKey, Form), ImportKeyError> {
         }
         other => Err(ImportKeyError::Length(other)),
     }
+}
+
+/// Reads a `priv_validator_key.json`. Errors of a JSON parser quote what they did not expect, which may be the secret;
+/// this one does not.
+pub fn read_json(json: &str) -> Result<PrivateKey, KeyFileError> {
+    key_file::read_priv_validator_key(json).map_err(|error| match error {
+        KeyFileError::Json(_) => {
+            KeyFileError::Json("not JSON with the fields of priv_validator_key.json".into())
+        }
+        other => other,
+    })
 }
 
 fn exactly<const N: usize>(bytes: &[u8]) -> Zeroizing<[u8; N]> {
@@ -153,6 +164,15 @@ mod tests {
         bytes[..32].reverse();
         bytes.extend([7; 32]);
         assert!(matches!(read(&base64(&bytes)), Err(ImportKeyError::Stranger(_))));
+    }
+
+    #[test]
+    fn errors_do_not_quote_the_secret() {
+        for json in [r#"{"priv_key":"c2VjcmV0"}"#, r#"{"priv_key":{"type":["c2VjcmV0"]}}"#, r#"{"c2VjcmV0"}"#]
+        {
+            let error = read(json).map(|(key, _)| key.public()).expect_err("no key file");
+            assert!(!format!("{error} {error:?}").contains("c2VjcmV0"), "{error}");
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The desk of a key: links come to it one at a time, each with a request, and the keeper answers on the link's own thread.
 //!
 //! The keeper is *moved* to whoever has the turn and moved back after, so two links cannot use it at once, and a panic
-//! in the middle leaves the desk empty: the key stops. Nobody waits longer than [`BUDGET`], because the node hangs up
-//! after 5 s and needs time to ask again.
+//! in the middle leaves the desk empty: the key stops. Nobody waits for a turn longer than [`BUDGET`], because the node
+//! hangs up after 5 s and needs time to ask again; only the one whose own turn it is waits as long as the disk does.
 //!
 //! Why not a thread of its own for each keeper, with a channel? That costs two more wake-ups for each signature, 50 to 60 µs
 //! where the whole signature takes 100 (measured: fdatasync plus loopback round trip 142 µs in one thread, 183 to 216 with
