@@ -9,11 +9,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use clap::Parser;
 use comet::key::PublicKey;
 
-use crate::io::{Handle, Options, Remote, start};
+use crate::io::{Handle, Options, Remote, StartError, start};
 use crate::script::{self, Script};
 use crate::seats::Origin;
 
@@ -57,8 +57,8 @@ struct Args {
     /// End after so many blocks.
     #[arg(long)]
     blocks: Option<i64>,
-    /// Blocks kept for queries.
-    #[arg(long, default_value_t = 10_000)]
+    /// Blocks kept for queries; each takes some 50 KB.
+    #[arg(long, default_value_t = 5_000)]
     keep: usize,
     /// Print addresses and the summary as JSON.
     #[arg(long)]
@@ -98,7 +98,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (blocks, json) = (args.blocks, args.json);
-    let handle = start(options(args)?).await.context("try: other ports, or 0 for free ones")?;
+    let started = start(options(args)?).await;
+    let handle = started.map_err(|error| anyhow!("{error}\ntry: {}", remedy(&error)))?;
     announce(&handle, json);
     let interrupted = tokio::signal::ctrl_c();
     match blocks {
@@ -124,16 +125,26 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(1))
 }
 
+fn remedy(error: &StartError) -> &'static str {
+    match error {
+        StartError::Listen { .. } => "another address or port, or port 0 for a free one",
+        StartError::Seat(..) => "--seat 0",
+        StartError::Empty => "--validators 64 --window 100",
+    }
+}
+
 fn options(args: Args) -> anyhow::Result<Options> {
     let mut origin = Origin::akashnet_1().with_seats(args.validators);
     origin.max_validators = origin.max_validators.max(args.validators);
     origin.chain_id = args.chain_id.unwrap_or(origin.chain_id);
     let mut script = match &args.script {
         Some(path) => {
-            let text = std::fs::read_to_string(path).with_context(|| {
-                format!("cannot read {}\ntry: --script devnet/data/demo.toml", path.display())
-            })?;
-            Script::parse(&text, args.validators).with_context(|| path.display().to_string())?
+            let shown = path.display();
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| anyhow!("{shown}: {error}\ntry: --script devnet/data/demo.toml"))?;
+            Script::parse(&text, args.validators).map_err(|error| {
+                anyhow!("{shown}: {error}\ntry: the actions listed in devnet/src/script.rs")
+            })?
         }
         None => Script::default(),
     };

@@ -4,6 +4,8 @@
 //! round repeats that on a copy, so rounds do not disturb the order of heights. Newcomers start at minus 1.125 times the total
 //! power, so that nobody gains by leaving and joining again.
 
+use std::sync::Arc;
+
 use comet::block::{Validator, ValidatorSet};
 use comet::key::Address;
 use comet::merkle::Hash;
@@ -14,7 +16,8 @@ const SPREAD: i64 = 2;
 /// A validator set with the priorities of one height. Order is that of the set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rotation {
-    set: ValidatorSet,
+    /// Shared by all heights between two changes.
+    set: Arc<ValidatorSet>,
     priorities: Vec<i64>,
     proposer: usize,
 }
@@ -22,7 +25,7 @@ pub struct Rotation {
 impl Rotation {
     /// The first height's rotation.
     pub fn new(validators: Vec<Validator>) -> Self {
-        let mut rotation = Self { set: ValidatorSet::default(), priorities: Vec::new(), proposer: 0 };
+        let mut rotation = Self { set: Arc::default(), priorities: Vec::new(), proposer: 0 };
         rotation.update(validators);
         rotation.advance();
         rotation
@@ -82,7 +85,8 @@ impl Rotation {
         }
     }
 
-    /// Changes powers, adds validators, and removes those whose power is 0. Unknown ones with power 0 are ignored.
+    /// Changes powers, adds validators, and removes those whose power is 0. Unknown ones with power 0 are ignored, and so
+    /// are changes that would leave nobody: a real node stops there.
     pub fn update(&mut self, changes: Vec<Validator>) {
         if changes.is_empty() {
             return;
@@ -103,7 +107,10 @@ impl Rotation {
         let total: i64 = members.iter().map(|(v, _)| v.power).sum();
         let entry = -(total + (total >> 3));
         members.retain(|(v, _)| !removed.contains(&v.address));
-        self.set = ValidatorSet::new(members.iter().map(|(v, _)| v.clone()).collect());
+        if members.is_empty() {
+            return;
+        }
+        self.set = Arc::new(ValidatorSet::new(members.iter().map(|(v, _)| v.clone()).collect()));
         let priority_of = |address: Address| {
             members.iter().find(|(v, _)| v.address == address).and_then(|(_, p)| *p).unwrap_or(entry)
         };

@@ -8,7 +8,7 @@ use comet::sdk::slashing::{
     PARAMS, ParamsRequest, ParamsResponse, SIGNING_INFOS, SigningInfosRequest, SigningInfosResponse,
 };
 use futures_util::{SinkExt, StreamExt};
-use palisade_devnet::io::{Handle, Options, start};
+use palisade_devnet::io::{Handle, Options, StartError, start};
 use palisade_devnet::script::Script;
 use palisade_devnet::seats::Origin;
 use serde_json::{Value, json};
@@ -174,4 +174,11 @@ async fn the_rpc_fails_as_the_script_says() {
     assert_eq!(status, 200);
     assert!(serde_json::from_str::<Value>(&body).is_err());
     handle.stop().await;
+}
+
+#[tokio::test]
+async fn a_chain_of_nobody_does_not_start() {
+    let origin = Origin::akashnet_1().with_seats(0);
+    let refused = start(Options { origin, ..Options::default() }).await;
+    assert!(matches!(refused, Err(StartError::Empty)), "{refused:?}");
 }

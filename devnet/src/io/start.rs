@@ -24,7 +24,7 @@ use crate::node::Node;
 use crate::record::Record;
 use crate::round::Keyring;
 use crate::script::Script;
-use crate::seats::Origin;
+use crate::seats::{COIN, Origin};
 
 /// Requests that may wait for one node.
 const QUEUE: usize = 16;
@@ -46,7 +46,7 @@ pub struct Options {
     pub remote: Option<Remote>,
     /// Stop making blocks after this height; the servers stay.
     pub blocks: Option<i64>,
-    /// Blocks kept for queries.
+    /// Blocks kept for queries; each takes some 50 KB.
     pub keep: usize,
 }
 
@@ -72,6 +72,9 @@ pub enum StartError {
         /// Why.
         error: io::Error,
     },
+    /// A chain without validators, or a window without blocks.
+    #[error("a chain needs a validator with a whole coin and a window of at least one block")]
+    Empty,
     /// The remote seat is none of the chain's.
     #[error("seat {0} does not exist, there are {1}")]
     Seat(usize, usize),
@@ -89,7 +92,7 @@ impl Default for Options {
             grpc: loopback,
             remote: None,
             blocks: None,
-            keep: 10_000,
+            keep: 5_000,
         }
     }
 }
@@ -108,6 +111,10 @@ pub async fn start(options: Options) -> Result<Handle, StartError> {
     let seats = options.origin.seats.len();
     if let Some(remote) = options.remote.as_ref().filter(|r| r.seat >= seats) {
         return Err(StartError::Seat(remote.seat, seats));
+    }
+    let window = options.script.params(&options.origin.slashing).window;
+    if window < 1 || options.origin.seats.iter().all(|seat| seat.tokens < COIN) {
+        return Err(StartError::Empty);
     }
     let (rpc_listener, rpc) = bind(options.rpc).await?;
     let (grpc_listener, grpc) = bind(options.grpc).await?;

@@ -24,6 +24,9 @@ pub enum ScriptError {
     /// An event about a validator without one.
     #[error("script: the event at height {0} names no validator")]
     NoValidator(i64),
+    /// A window without blocks.
+    #[error("script: a window of {0} blocks")]
+    Window(i64),
     /// An event before the first block.
     #[error("script: height {0} is before the first block")]
     Height(i64),
@@ -91,6 +94,10 @@ struct RawEvent {
 
 pub(super) fn parse(toml: &str, seats: usize) -> Result<Script, ScriptError> {
     let raw: RawScript = toml::from_str(toml)?;
+    let windows = raw.event.iter().filter_map(|e| e.window).chain(raw.chain.window);
+    if let Some(window) = windows.into_iter().find(|w| *w < 1) {
+        return Err(ScriptError::Window(window));
+    }
     let mut script = Script {
         overrides: Overrides {
             window: raw.chain.window,

@@ -52,6 +52,7 @@ fn wrong_scripts_say_why() {
         ("[[event]]\nat = 5\nhalt = 'long'", "not a duration"),
         ("[[event]]\nat = 5\ndwon = 1", "unknown field"),
         ("[chain]\nmin_signed = 'half'", "not a decimal"),
+        ("[[event]]\nat = 5\nwindow = 0", "window of 0 blocks"),
     ] {
         let error = Script::parse(script, 64).unwrap_err().to_string();
         assert!(error.contains(reason), "{error} should contain {reason}");
