@@ -6,12 +6,13 @@
 //! A refusal is a reply; the connection ends only for framing, cryptography or silence.
 
 use std::{
+    panic::{self, AssertUnwindSafe},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use comet::{
@@ -102,8 +103,18 @@ impl Stop {
 // === impl Link ===
 
 impl Link {
-    /// Dials and serves until it is stopped.
-    pub(crate) fn run(&self) {
+    /// Dials and serves until it is stopped, also when a message brings out a bug in this program. If the keeper was at
+    /// work then, its desk has stopped the key.
+    pub(crate) fn run_for_good(&self) {
+        while panic::catch_unwind(AssertUnwindSafe(|| self.run())).is_err() {
+            let (chain_id, node) = (self.status.chain_id.as_str(), self.status.node.as_str());
+            error!(chain_id, node, "link panicked, dialling anew");
+            self.disconnected();
+            thread::sleep(Duration::from_secs(1));
+        }
+    }
+
+    fn run(&self) {
         let (chain_id, node) = (self.status.chain_id.as_str(), self.status.node.as_str());
         let mut backoff = Backoff::new();
         let mut told = false;
@@ -118,8 +129,7 @@ impl Link {
                     self.metrics.node_connects.with_label_values(&[chain_id, node]).inc();
                     info!(chain_id, node, "connected");
                     let Err(end) = self.serve(&mut wire);
-                    self.status.set_connected(false);
-                    self.metrics.node_connected.with_label_values(&[chain_id, node]).set(0);
+                    self.disconnected();
                     if matches!(end, End::Stopped) || self.stop.is_asked() {
                         info!(chain_id, node, "disconnected");
                     } else {
@@ -141,6 +151,12 @@ impl Link {
                 thread::park_timeout(left);
             }
         }
+    }
+
+    fn disconnected(&self) {
+        self.status.set_connected(false);
+        let labels = [self.status.chain_id.as_str(), self.status.node.as_str()];
+        self.metrics.node_connected.with_label_values(&labels).set(0);
     }
 
     fn connect(&self) -> Result<Wire, WireError> {

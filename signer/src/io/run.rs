@@ -133,7 +133,7 @@ pub fn start(config: &Config, version: &str) -> Result<Running, StartError> {
             .set(0);
         let thread = thread::Builder::new()
             .name(format!("link-{}", running.links.len()))
-            .spawn(move || link.run())
+            .spawn(move || link.run_for_good())
             .map_err(StartError::Thread)?;
         running.links.push((stop, thread));
     }
