@@ -96,7 +96,7 @@ fn one(chain_id: &str, v: &ValidatorView, window: Option<&WindowView>) -> Option
         format!("{bound}{blocks} blocks to jail if it signs none of them{time}")
     });
     let means = format!("When the window is full it is jailed and {burned} of the stake is burned.");
-    let advice = "journalctl -u palisade-signer -n 50; then curl -s localhost:26657/status on its node";
+    let advice = "journalctl -u palisade-signer -n 50; curl -s localhost:26657/status";
     if v.consecutive_missed >= STREAK {
         let what = format!("has missed the last {} blocks", v.consecutive_missed);
         return Some(trouble(Severity::Critical, what, means, left, advice.into()));

@@ -1,11 +1,11 @@
 //! apply(): counting, gaps, rewinds, set changes, anchors and the chain's own word.
 
 use super::*;
-use crate::event::Commit;
+use crate::event::{Claims, Commit};
 use crate::flag::Flag;
 use crate::jailing::{Params, Window};
 use crate::set::Member;
-use crate::windows::Entry;
+use crate::windows::{Entry, Source};
 use proptest::prelude::*;
 
 fn who(n: u8) -> Address {

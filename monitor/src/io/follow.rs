@@ -3,20 +3,19 @@
 //! Blocks come from the websocket or from polling, gaps are filled by height, everything goes through
 //! [`chain::apply`]. The slow questions (anchor, profiles) run beside it and come back as events.
 
-use super::anchor::{self, Anchor};
+mod beside;
+
 use super::history::History;
 use super::pool::Pool;
 use super::rpc::{Client, RpcFailure};
-use super::sdk::{Sdk, SdkFailure};
+use super::sdk::Sdk;
 use crate::chain::{self, State};
 use crate::change::Change;
 use crate::config;
 use crate::event::{Block, Event};
-use crate::jailing::Params;
-use crate::profile::Profiles;
 use crate::row::Row;
 use crate::view::{self, ChainView, GRID};
-use crate::windows::Source;
+use beside::Answer;
 use futures_util::StreamExt as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -31,10 +30,6 @@ const PARALLEL: usize = 8;
 /// Closer to the tip than this, the chain's own events are read with each block.
 const LIVE: i64 = 4;
 const TICK: Duration = Duration::from_millis(250);
-const RETRY: Duration = Duration::from_secs(3);
-const PROFILES_EVERY: Duration = Duration::from_secs(30);
-const ANCHOR_EVERY: Duration = Duration::from_secs(600);
-const COUNTERS_EVERY: Duration = Duration::from_secs(15);
 /// Rows kept while the disk is full; then the oldest are given up, the chain still has them.
 const UNWRITTEN: usize = 100_000;
 
@@ -47,12 +42,6 @@ pub struct Published {
     pub feed: Option<&'static str>,
     /// When the last new block arrived.
     pub received: Option<Instant>,
-}
-
-/// Answers of the tasks that run beside.
-enum Answer {
-    Anchor(Result<Anchor, SdkFailure>),
-    Profiles(Option<Profiles>, Option<Params>),
 }
 
 /// The task's own things.
@@ -266,70 +255,6 @@ impl Follower {
             }
         }
         true
-    }
-
-    /// Starts the slow questions whose time has come.
-    fn ask_beside(&mut self) {
-        let Some(head) = self.state.head() else { return };
-        if self.pool.tip().is_none_or(|tip| tip > head.height + LIVE) {
-            return;
-        }
-        let (now, head_height) = (Instant::now(), head.height);
-        let (answers, sdk, set) = (self.answers.0.clone(), self.sdk.clone(), self.state.set().cloned());
-        // One behind the head: the node has certainly executed it. The row to go on from must be at hand.
-        let behind = self.state.recent().next_back().is_some_and(|row| row.height + 1 == head_height);
-        let height = if behind { head_height - 1 } else { head_height };
-        let due = self.anchor_at.is_some_and(|at| at <= now) && height >= self.anchor_from;
-        if due && !self.anchor_asked {
-            self.anchor_asked = true;
-            let (answers, sdk, set) = (answers.clone(), sdk.clone(), set.clone());
-            tokio::spawn(async move {
-                let result = anchor::read(&sdk, height, set).await;
-                let _ = answers.send(Answer::Anchor(result)).await;
-            });
-        }
-        if self.profiles_at.is_some_and(|at| at <= now) {
-            self.profiles_at = None;
-            tokio::spawn(async move {
-                let profiles = sdk.validators(0).await.ok().map(|(validators, at)| {
-                    Profiles::new(if at > 0 { at } else { head_height }, &validators, set.as_deref())
-                });
-                let params = sdk.slashing_params(0).await.ok().and_then(|p| anchor::params(&p).ok());
-                let _ = answers.send(Answer::Profiles(profiles, params)).await;
-            });
-        }
-    }
-
-    fn take_answer(&mut self, answer: Answer) {
-        let now = Instant::now();
-        self.anchor_asked &= !matches!(answer, Answer::Anchor(_));
-        match answer {
-            Answer::Anchor(Ok(Anchor::Windows(windows, profiles))) => {
-                let every = if windows.source == Source::Store { ANCHOR_EVERY } else { COUNTERS_EVERY };
-                self.anchor_at = Some(now + every);
-                profiles.map(|p| self.take(Event::Profiles(p)));
-                self.take(Event::Anchor(windows));
-                if self.state.is_suspicious() {
-                    self.anchor_at = Some(now);
-                }
-            }
-            Answer::Anchor(Ok(Anchor::NoSlashing)) => {
-                self.anchor_at = Some(now + ANCHOR_EVERY);
-                self.take(Event::NoSlashing);
-            }
-            Answer::Anchor(Err(error)) => {
-                tracing::warn!(chain = %self.chain.id, %error, "windows not read, trying again");
-                self.anchor_at = Some(now + RETRY);
-            }
-            Answer::Profiles(profiles, params) => {
-                self.profiles_at = Some(now + PROFILES_EVERY);
-                profiles.map(|p| self.take(Event::Profiles(p)));
-                if params.is_some_and(|p| self.state.windows().is_some_and(|w| w.params != p)) {
-                    self.anchor_at = Some(now);
-                }
-            }
-        }
-        self.publish();
     }
 
     fn flush(&mut self) {

@@ -61,7 +61,7 @@ function facts(chain) {
     ["Interval", chain.block_seconds === null ? "–" : chain.block_seconds.toFixed(1) + " s"],
     ["Round", count(chain.round)],
     ["Signed power", percent(chain.signed_power_ratio, 1)],
-    ["Window", chain.window ? `${count(chain.window.blocks)}, ${count(chain.window.limit)} may be missed` : "none"],
+    ["May miss", chain.window ? `${count(chain.window.limit)} of ${count(chain.window.blocks)}` : "any"],
   ];
   $("facts").replaceChildren(...list.map(([term, value, size]) => {
     const pair = el("div");
@@ -128,7 +128,7 @@ function card(v, chain) {
   const stats = el("div", "stats");
   const window = v.window_missed === null ? "–" : `${count(v.window_missed)}/${count(v.window_limit)}`;
   for (const line of [
-    [["window", window], ["uptime", percent(v.uptime_ratio, 2)], ["rank", count(v.rank)]],
+    [["window", window], ["uptime", percent(v.uptime_ratio, 2)]],
     [["missed", count(v.missed)], ["nil", count(v.nil)], ["proposed", count(v.proposed)]],
   ]) {
     const items = line.map(([label, value]) => {
@@ -179,7 +179,7 @@ function row(v, chain) {
   cell("n missed " + (missed ? "" : "zero"), missed);
   const share = used(v);
   cell("n " + (level(share) || (v.window_missed ? "" : "zero")),
-    v.window_missed === null ? "" : `${count(v.window_missed)}/${count(v.window_limit)}`);
+    v.window_missed === null ? "" : count(v.window_missed));
   const jail = cell("n " + (v.consecutive_missed >= 3 && v.in_set ? "bad" : ""));
   if (v.jailed || v.tombstoned || !v.in_set) jail.append(el("span", "badge " + state(v)[1], state(v)[0]));
   else if (v.blocks_to_jail !== null) jail.textContent = `${v.exact ? "" : "≥"}${count(v.blocks_to_jail)} · ${short(v.seconds_to_jail)}`;
@@ -187,11 +187,11 @@ function row(v, chain) {
   return [tr, () => draw(canvas, v.flags)];
 }
 
-function table(rows) {
+function table(rows, chain) {
   const node = el("table");
   const group = el("colgroup");
-  const columns = [["rank", "#"], ["name", "Validator"], ["grid", "Last 100 heights"], ["missed", "missed"], ["window", "window"],
-    ["jail", "to jail if down"]];
+  const columns = [["rank", "#"], ["name", "Validator"], ["grid", "Last 100 heights"], ["missed", "missed"],
+    ["window", chain.window ? "window" : ""], ["jail", chain.window ? "to jail if down" : ""]];
   const head = el("tr");
   for (const [kind, title] of columns) {
     group.append(el("col", kind));
@@ -254,7 +254,8 @@ function render() {
   const half = Math.ceil(rows.length / 2);
   const nodes = rows.map(([node]) => node);
   $("tables").replaceChildren(...(rows.length === 0 ? [el("p", "empty", "Waiting for the first block…")]
-    : rows.length < 12 ? [table(nodes)] : [table(nodes.slice(0, half)), table(nodes.slice(half))]));
+    : rows.length < 12 ? [table(nodes, chain)]
+      : [table(nodes.slice(0, half), chain), table(nodes.slice(half), chain)]));
   for (const [, paint] of [...own, ...rows]) paint();
   sources(chain);
   age(chain);
