@@ -1,4 +1,4 @@
-//! `signer.toml`: first what a person wrote ([`Raw`]), then what it means ([`Config`]). Later code sees only the second.
+//! `signer.toml`: first what a person wrote (`Raw`), then what it means ([`Config`]). Later code sees only the second.
 //!
 //! There is no default for anything that safety depends on, unknown keys are refused, and no protocol version is
 //! configured: the signer speaks every dialect at once.

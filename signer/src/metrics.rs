@@ -24,6 +24,8 @@ pub struct Metrics {
     pub request_duration: HistogramVec,
     /// `{chain_id,reason}`: requests that would have signed a second time at one height, round and step.
     pub double_sign_prevented: IntCounterVec,
+    /// `{chain_id}`: extensions signed again for a precommit that was signed before; they may differ from the first.
+    pub extension_resigned: IntCounterVec,
     /// `{chain_id}`.
     pub last_signed_height: IntGaugeVec,
     /// `{chain_id}`.
@@ -66,6 +68,12 @@ impl Metrics {
                 "double_sign_prevented_total",
                 "Requests refused because a signature was given at the same height, round and step.",
                 &["chain_id", "reason"],
+            ),
+            extension_resigned: counter(
+                &registry,
+                "vote_extension_resigned_total",
+                "Vote extensions signed again for a precommit that was signed before.",
+                chain,
             ),
             last_signed_height: gauge(
                 &registry,
@@ -163,6 +171,7 @@ node_connects_total counter chain_id,node
 node_silence_seconds gauge chain_id,node
 request_duration_seconds histogram chain_id,phase
 requests_total counter chain_id,reason,result,type
+vote_extension_resigned_total counter chain_id
 ";
 
     #[test]
@@ -171,6 +180,7 @@ requests_total counter chain_id,reason,result,type
         m.requests.with_label_values(&["c", "prevote", "signed", ""]).inc();
         m.request_duration.with_label_values(&["c", "total"]).observe(0.000_06);
         m.double_sign_prevented.with_label_values(&["c", "conflicting_block"]).inc();
+        m.extension_resigned.with_label_values(&["c"]).inc();
         m.signed("c", Hrs { height: 7, round: 1, step: Step::Precommit });
         m.node_connected.with_label_values(&["c", "tcp://n:1"]).set(1);
         m.node_connects.with_label_values(&["c", "tcp://n:1"]).inc();

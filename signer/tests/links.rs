@@ -276,6 +276,8 @@ fn the_largest_extension_is_signed_and_not_sent_back() {
         request.vote.as_mut().unwrap().extension = b"other".to_vec();
         let again = signed(node.ask(ask_vote(request)));
         assert_eq!(again.signature, vote.signature);
+        let counted = format!("_vote_extension_resigned_total{{chain_id=\"{CHAIN}\"}} {height}\n");
+        eventually("counted after the reply", || scene.get("/metrics").contains(&counted));
         assert!(
             scene
                 .public

@@ -237,6 +237,9 @@ impl Link {
                         debug!(chain_id, node, r#type, height, round, repeat = signed.repeat, "signed");
                         count(r#type, if signed.repeat { "repeated" } else { "signed" }, "");
                         self.metrics.signed(chain_id, hrs);
+                        if signed.repeat && signed.extension_signature.is_some() {
+                            self.metrics.extension_resigned.with_label_values(&[chain_id]).inc();
+                        }
                     }
                     Answer::Refuse(refusal) if refusal.reason.is_double_sign() => {
                         error!(chain_id, node, r#type, height, round, reason = %refusal, "double sign prevented");
