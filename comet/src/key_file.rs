@@ -18,9 +18,15 @@ const EXPANDED: &str = "palisade/PrivKeyEd25519Expanded";
 /// What is wrong with a key file.
 #[derive(Debug, Error)]
 pub enum KeyFileError {
-    /// Not the JSON of a key file.
-    #[error("not a key file: {0}")]
-    Json(String),
+    /// Not the JSON of a key file. Only the place is said: the parser's own words quote what stands there, and in a key
+    /// file that may be the secret.
+    #[error("not a key file: unexpected JSON at line {line}, column {column}")]
+    Json {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+    },
     /// A key type that this backend does not sign with.
     #[error("key type {0} is not supported, only {PRIVATE} and {EXPANDED} are")]
     Type(String),
@@ -68,7 +74,7 @@ impl Drop for Typed {
 
 /// Reads `priv_validator_key.json`, also the older `priv_validator.json` with its state fields, which are ignored here.
 pub fn read_priv_validator_key(json: &str) -> Result<PrivateKey, KeyFileError> {
-    let file: PrivValidatorKey = serde_json::from_str(json).map_err(|e| KeyFileError::Json(e.to_string()))?;
+    let file: PrivValidatorKey = serde_json::from_str(json).map_err(unreadable)?;
     let key = secret(&file.priv_key)?;
     let derived = BASE64_STANDARD.encode(key.public().as_bytes());
     if let Some(stored) = file.pub_key.as_ref().filter(|k| k.value != derived) {
@@ -98,13 +104,18 @@ pub fn write_priv_validator_key(key: &PrivateKey) -> Zeroizing<String> {
 
 /// Reads `node_key.json`.
 pub fn read_node_key(json: &str) -> Result<PrivateKey, KeyFileError> {
-    let file: NodeKey = serde_json::from_str(json).map_err(|e| KeyFileError::Json(e.to_string()))?;
+    let file: NodeKey = serde_json::from_str(json).map_err(unreadable)?;
     secret(&file.priv_key)
 }
 
 /// Writes `node_key.json`.
 pub fn write_node_key(key: &PrivateKey) -> Zeroizing<String> {
     pretty(&NodeKey { priv_key: typed(key) })
+}
+
+#[allow(clippy::needless_pass_by_value)] // the shape that map_err wants
+fn unreadable(error: serde_json::Error) -> KeyFileError {
+    KeyFileError::Json { line: error.line(), column: error.column() }
 }
 
 fn secret(typed: &Typed) -> Result<PrivateKey, KeyFileError> {
@@ -176,6 +187,19 @@ mod tests {
             read_priv_validator_key(&value.to_string()),
             Err(KeyFileError::Stranger { field: "pub_key", .. })
         ));
+    }
+
+    #[test]
+    fn an_unreadable_file_is_not_quoted() {
+        for json in
+            [r#"{"priv_key":"c2VjcmV0"}"#, r#"{"priv_key":{"type":"c2VjcmV0"}}"#, "c2VjcmV0", r#""c2VjcmV0""#]
+        {
+            for error in
+                [read_priv_validator_key(json).expect_err("bad"), read_node_key(json).expect_err("bad")]
+            {
+                assert!(!format!("{error} {error:?}").contains("c2VjcmV0"), "{error}");
+            }
+        }
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub enum ImportKeyError {
 pub fn read(text: &str) -> Result<(PrivateKey, Form), ImportKeyError> {
     let text = text.trim();
     if text.starts_with('{') {
-        return Ok((read_json(text)?, Form::Json));
+        return Ok((key_file::read_priv_validator_key(text)?, Form::Json));
     }
     let bytes = Zeroizing::new(BASE64_STANDARD.decode(text).map_err(|_| ImportKeyError::Base64)?);
     match bytes.len() {
@@ -72,17 +72,6 @@ pub fn read(text: &str) -> Result<(PrivateKey, Form), ImportKeyError> {
         }
         other => Err(ImportKeyError::Length(other)),
     }
-}
-
-/// Reads a `priv_validator_key.json`. Errors of a JSON parser quote what they did not expect, which may be the secret;
-/// this one does not.
-pub fn read_json(json: &str) -> Result<PrivateKey, KeyFileError> {
-    key_file::read_priv_validator_key(json).map_err(|error| match error {
-        KeyFileError::Json(_) => {
-            KeyFileError::Json("not JSON with the fields of priv_validator_key.json".into())
-        }
-        other => other,
-    })
 }
 
 fn exactly<const N: usize>(bytes: &[u8]) -> Zeroizing<[u8; N]> {

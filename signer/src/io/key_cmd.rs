@@ -52,7 +52,7 @@ pub fn import(from: &Path, to: &Path, expect: Option<&str>) -> anyhow::Result<(P
 /// The public key of a key file.
 pub fn show(path: &Path) -> anyhow::Result<PublicKey> {
     let json = secret_file::read(path)?;
-    let key = key::read_json(&json).with_context(|| path.display().to_string())?;
+    let key = comet::key_file::read_priv_validator_key(&json).with_context(|| path.display().to_string())?;
     Ok(key.public())
 }
 

@@ -8,7 +8,6 @@ use std::path::Path;
 use comet::key::PrivateKey;
 
 use crate::{
-    import,
     io::{key::OpenKeyError, secret_file},
     key::{Key, KeyError},
     store::{ExtensionPermit, Permit},
@@ -28,7 +27,7 @@ impl Softsign {
     /// Reads and proves a key file, which must have mode 0600 or stricter.
     pub fn open(path: &Path) -> Result<Self, OpenKeyError> {
         let json = secret_file::read(path)?;
-        let key = import::key::read_json(&json)
+        let key = comet::key_file::read_priv_validator_key(&json)
             .map_err(|source| OpenKeyError::Content { path: path.into(), source })?;
         if !key.public().verify(SELF_TEST, &key.sign(SELF_TEST)) {
             return Err(OpenKeyError::SelfTest);
