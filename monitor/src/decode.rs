@@ -116,23 +116,6 @@ pub fn claims<'a>(events: impl Iterator<Item = &'a rpc::Event>) -> Claims {
     claims
 }
 
-/// x/slashing's events in the `events` map of a websocket message: plain strings in every line.
-pub fn claims_of_map(message: &rpc::NewBlock) -> Claims {
-    let addresses = message.values("liveness.address").iter().map(|a| valcons(a));
-    let counters = message.values("liveness.missed_blocks").iter().map(|n| n.parse().ok());
-    let liveness = addresses.zip(counters).filter_map(|(who, counter)| Some((who?, counter?))).collect();
-    let jailed = message.values("slash.jailed").iter().filter_map(|a| valcons(a)).collect();
-    Claims { liveness, jailed }
-}
-
-/// The claims of a websocket message: from its results, or from its map where it has no results.
-pub fn claims_of_message(message: &rpc::NewBlock) -> Claims {
-    let value = &message.data.value;
-    let results = value.result_finalize_block.iter().chain(&value.result_begin_block);
-    let found = claims(results.flat_map(|r| &r.events));
-    if found == Claims::default() { claims_of_map(message) } else { found }
-}
-
 /// A valcons address of any prefix.
 pub fn valcons(text: &str) -> Option<Address> {
     Address::from_bytes(&bech32::decode(text).ok()?.1)

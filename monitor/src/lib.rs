@@ -6,7 +6,7 @@
 //!
 //! Everything but [`io`] is functions of their arguments: the same blocks give the same numbers, live or replayed.
 //!
-//! - [`decode`]: a node's answers become [`event`]s
+//! - [`decode`], [`live`]: a node's answers and messages become [`event`]s
 //! - [`chain`]: the state of one chain and the only function that changes it, giving out [`change`]s
 //! - [`row`], [`flag`], [`set`]: one counted height; [`tally`], [`pace`]: counters and block time over many
 //! - [`jailing`], [`bitmap`]: x/slashing for one validator; [`windows`]: for all; [`forecast`]: blocks to jail
@@ -26,6 +26,7 @@ pub mod flag;
 pub mod forecast;
 pub mod io;
 pub mod jailing;
+pub mod live;
 pub mod metrics;
 pub mod pace;
 pub mod profile;

@@ -210,6 +210,9 @@ fn shown(state: &State, watch: &[String]) -> BTreeSet<Address> {
 }
 
 fn is_own(watch: &[String], address: &Address, valoper: &str) -> bool {
+    if watch.is_empty() {
+        return false;
+    }
     let hex = address.to_string();
     watch.iter().any(|w| {
         w == valoper

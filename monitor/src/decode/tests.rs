@@ -82,10 +82,4 @@ fn claims_of_every_shape() {
         let events: Vec<rpc::Event> = json("events", text.as_bytes()).unwrap();
         assert_eq!(claims(events.iter()), expected);
     }
-    let message = format!(
-        r#"{{"data":{{"type":"t","value":{{"block":{{"header":{{"chain_id":"c","height":"9","time":"t"}},"last_commit":null}}}}}},
-           "events":{{"liveness.address":["{valcons}"],"liveness.missed_blocks":["51"],"slash.jailed":["{valcons}"]}}}}"#
-    );
-    let message: rpc::NewBlock = json("message", message.as_bytes()).unwrap();
-    assert_eq!(claims_of_message(&message), expected);
 }

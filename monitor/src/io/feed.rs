@@ -4,8 +4,8 @@
 //! and silent: both end the connection here, and polling carries on meanwhile.
 
 use super::pool::Pool;
-use crate::decode::{self, DecodeError};
 use crate::event::Block;
+use crate::live::{self, LiveError};
 use comet::rpc;
 use futures_util::{SinkExt as _, StreamExt as _};
 use std::sync::Arc;
@@ -29,9 +29,7 @@ enum FeedFailure {
     #[error(transparent)]
     Socket(#[from] Box<tungstenite::Error>),
     #[error(transparent)]
-    Node(#[from] rpc::RpcError),
-    #[error(transparent)]
-    Decode(#[from] DecodeError),
+    Message(#[from] LiveError),
     #[error("the node closed the connection")]
     Closed,
     #[error("silent at height {seen} while the chain is at {tip}")]
@@ -86,42 +84,12 @@ async fn connected(
             Message::Close(_) => return Err(FeedFailure::Closed),
             _ => continue,
         };
-        if let Some(block) = read(chain_id, text)? {
+        if let Some(block) = live::read(chain_id, text)? {
             pool.set_streaming(true);
             pool.saw(&endpoint.authority, block.height);
             *failures = 0;
             seen = block.height;
             blocks.send(block).await.map_err(|_| FeedFailure::Unread)?;
         }
-    }
-}
-
-/// A block with its claims; `None` for the empty reply to the subscription.
-fn read(chain_id: &str, text: &[u8]) -> Result<Option<Block>, FeedFailure> {
-    let envelope: Result<rpc::Envelope<rpc::NewBlock>, _> = decode::json("NewBlock message", text);
-    let message = match envelope {
-        Ok(envelope) => envelope.into_result()?,
-        Err(error) => {
-            let plain: rpc::Envelope<serde_json::Value> = decode::json("websocket message", text)?;
-            let subscribed = plain.into_result()?.as_object().is_some_and(serde_json::Map::is_empty);
-            return if subscribed { Ok(None) } else { Err(error.into()) };
-        }
-    };
-    let mut block = decode::block(chain_id, &message.data.value.block)?;
-    block.claims = Some(decode::claims_of_message(&message));
-    Ok(Some(block))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_on_an_open_socket_ends_it() {
-        let canceled = br#"{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"Server error",
-            "data":"subscription was canceled (reason: client is not pulling messages fast enough)"}}"#;
-        assert!(matches!(read("c", canceled), Err(FeedFailure::Node(_))));
-        assert!(matches!(read("c", b"garbage"), Err(FeedFailure::Decode(_))));
-        assert!(matches!(read("c", br#"{"jsonrpc":"2.0","id":1,"result":{}}"#), Ok(None)));
     }
 }
