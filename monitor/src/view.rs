@@ -137,7 +137,8 @@ pub fn chain(chain_id: &str, state: &State, watch: &[String]) -> ChainView {
         jail_seconds: w.params.jail_duration / 1_000_000_000,
         slash_downtime: w.params.slash_downtime.to_string(),
     });
-    let mut validators: Vec<_> = shown(state, watch).iter().map(|a| validator(state, watch, a)).collect();
+    let mut validators: Vec<_> =
+        shown(state, watch).iter().map(|a| validator(state, watch, pace, a)).collect();
     validators.sort_by_key(|v| (!v.own, v.rank.is_none(), v.rank, v.valoper.clone()));
     let troubles = trouble::of(chain_id, &validators, window.as_ref());
     ChainView {
@@ -221,7 +222,7 @@ fn is_own(watch: &[String], address: &Address, valoper: &str) -> bool {
     })
 }
 
-fn validator(state: &State, watch: &[String], address: &Address) -> ValidatorView {
+fn validator(state: &State, watch: &[String], pace: Option<i64>, address: &Address) -> ValidatorView {
     let profile = state.profiles.as_ref().and_then(|p| Some((p.height, p.by_address.get(address)?)));
     let set = state.set();
     let index = set.and_then(|s| s.index(address));
@@ -273,7 +274,7 @@ fn validator(state: &State, watch: &[String], address: &Address) -> ValidatorVie
             view.exact = matches!(forecast, ToJail::Exact { .. });
             view.blocks_to_clean = to_recover(window, params, window.ghosts(params).unwrap_or(0));
             view.seconds_to_jail =
-                forecast.blocks().zip(state.pace()).map(|(k, pace)| seconds(k.saturating_mul(pace)));
+                forecast.blocks().zip(pace).map(|(k, pace)| seconds(k.saturating_mul(pace)));
         }
     }
     view

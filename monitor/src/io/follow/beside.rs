@@ -32,14 +32,13 @@ impl Follower {
             return;
         }
         let (now, head_height) = (Instant::now(), head.height);
-        let (answers, sdk, set) = (self.answers.0.clone(), self.sdk.clone(), self.state.set().cloned());
         // One behind the head: the node has certainly executed it. The row to go on from must be at hand.
         let behind = self.state.recent().next_back().is_some_and(|row| row.height + 1 == head_height);
         let height = if behind { head_height - 1 } else { head_height };
         let due = self.anchor_at.is_some_and(|at| at <= now) && height >= self.anchor_from;
         if due && !self.anchor_asked {
             self.anchor_asked = true;
-            let (answers, sdk, set) = (answers.clone(), sdk.clone(), set.clone());
+            let (answers, sdk, set) = (self.answers.0.clone(), self.sdk.clone(), self.state.set().cloned());
             tokio::spawn(async move {
                 let result = anchor::read(&sdk, height, set).await;
                 let _ = answers.send(Answer::Anchor(result)).await;
@@ -47,6 +46,7 @@ impl Follower {
         }
         if self.profiles_at.is_some_and(|at| at <= now) {
             self.profiles_at = None;
+            let (answers, sdk, set) = (self.answers.0.clone(), self.sdk.clone(), self.state.set().cloned());
             tokio::spawn(async move {
                 let profiles = sdk.validators(0).await.ok().map(|(validators, at)| {
                     Profiles::new(if at > 0 { at } else { head_height }, &validators, set.as_deref())
