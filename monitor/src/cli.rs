@@ -59,8 +59,9 @@ fn read(path: &Path) -> anyhow::Result<Config> {
     Ok(Config::parse(&text, path)?)
 }
 
+/// One thread: a block costs about a millisecond, and waking a second thread for it costs more than it saves.
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build().context("no runtime")
+    tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")
 }
 
 fn start(path: &Path) -> anyhow::Result<ExitCode> {
