@@ -24,9 +24,16 @@ pub enum Verdict {
     Refuse(Refusal),
 }
 
-/// A mark above the last one. Only [`check`] and [`raise`] make one.
+/// A mark above the last one, with the sign-bytes of a judged request. Only [`check`] makes one.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NewMark {
+    mark: Mark,
+}
+
+/// A mark above the last one that came from an operator or another signer. Only [`raise`] makes one, and a storage takes it,
+/// but no store: nothing can be signed with it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Raised {
     mark: Mark,
 }
 
@@ -119,8 +126,8 @@ pub fn check(mark: &Mark, request: &Request) -> Verdict {
 }
 
 /// A floor or a mark of another signer, to go on from. `None` unless it is above `mark`: imports only ever raise.
-pub fn raise(mark: &Mark, to: Mark) -> Option<NewMark> {
-    (to.hrs > mark.hrs).then_some(NewMark { mark: to })
+pub fn raise(mark: &Mark, to: Mark) -> Option<Raised> {
+    (to.hrs > mark.hrs).then_some(Raised { mark: to })
 }
 
 fn compare(mark: &Mark, request: &Request) -> Content {
@@ -150,7 +157,7 @@ impl NewMark {
         self.mark.hrs
     }
 
-    /// What it will sign there; empty when a floor is raised.
+    /// What it will sign there.
     pub fn sign_bytes(&self) -> &[u8] {
         &self.mark.sign_bytes
     }
@@ -158,6 +165,15 @@ impl NewMark {
     /// The mark, for the store that has made it durable.
     pub fn into_mark(self) -> Mark {
         self.mark
+    }
+}
+
+// === impl Raised ===
+
+impl Raised {
+    /// The mark, for the storage that makes it durable.
+    pub fn mark(&self) -> &Mark {
+        &self.mark
     }
 }
 

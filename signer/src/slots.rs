@@ -26,7 +26,7 @@
 use thiserror::Error;
 
 use crate::{
-    guard::NewMark,
+    guard::{NewMark, Raised},
     mark::{Hrs, Identity, MAX_SIGN_BYTES, Mark},
     record::{self, Link, RECORD, Record, RecordError},
     store::{PersistError, Storage},
@@ -118,6 +118,11 @@ impl<M: Medium> Slots<M> {
         slots.medium.sync().map_err(PersistError::from)?;
         slots.write(mark.hrs, &mark.sign_bytes)?;
         Ok((slots, mark))
+    }
+
+    /// Makes a mark durable that came from outside.
+    pub fn raise(&mut self, raised: &Raised) -> Result<(), PersistError> {
+        self.write(raised.mark().hrs, &raised.mark().sign_bytes)
     }
 
     fn write(&mut self, hrs: Hrs, sign_bytes: &[u8]) -> Result<(), PersistError> {

@@ -11,6 +11,33 @@
 //! [`Storage`] is the joint for other places than a file. It gets each mark strictly after the one before and answers only
 //! when the mark is durable; a store shared by several signers compares and swaps there, and a lost race is an error that
 //! names the winner.
+//!
+//! None of these compile, and the tests check that they do not: a permit out of thin air, a mark that the guard has not
+//! made, a floor that becomes a permit, a permit that is used twice.
+//!
+//! ```compile_fail,E0451
+//! fn forge(mark: &palisade_signer::mark::Mark) -> palisade_signer::store::Permit<'_> {
+//!     palisade_signer::store::Permit { mark }
+//! }
+//! ```
+//! ```compile_fail,E0451
+//! fn forge(mark: palisade_signer::mark::Mark) -> palisade_signer::guard::NewMark {
+//!     palisade_signer::guard::NewMark { mark }
+//! }
+//! ```
+//! ```compile_fail,E0308
+//! use palisade_signer::{guard::Raised, store::{Storage, Store}};
+//! fn sign_a_floor<S: Storage>(store: &mut Store<S>, raised: Raised) {
+//!     store.commit(raised).unwrap();
+//! }
+//! ```
+//! ```compile_fail,E0382
+//! use palisade_signer::{key::Key, store::Permit};
+//! fn sign_twice(key: &mut dyn Key, permit: Permit<'_>) {
+//!     key.sign(permit).unwrap();
+//!     key.sign(permit).unwrap();
+//! }
+//! ```
 
 use thiserror::Error;
 
@@ -88,8 +115,7 @@ impl<S: Storage> Store<S> {
         if self.stopped {
             return Err(CommitError::Stopped);
         }
-        // A raised floor has no sign-bytes; it goes to the storage directly, never through here.
-        if new.hrs() <= self.mark.hrs || new.sign_bytes().is_empty() {
+        if new.hrs() <= self.mark.hrs {
             return Err(CommitError::Stale);
         }
         if let Err(error) = self.storage.persist(&new) {

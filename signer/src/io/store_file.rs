@@ -18,7 +18,7 @@ use crate::{
     io::secret_file::{create_directory, directory_of, sync_directory},
     mark::{Identity, Mark},
     slots::{self, FILE, Medium, OpenError, Slots},
-    store::{PersistError, Storage},
+    store::PersistError,
 };
 
 /// A state file that is locked for this process.
@@ -128,10 +128,10 @@ pub fn replace(path: &Path, identity: &Identity, mark: &Mark) -> Result<PathBuf,
 /// Raises the mark of a good state file.
 pub fn raise(path: &Path, identity: Identity, mark: Mark) -> Result<(), StateFileError> {
     let (mut slots, there) = open(path, identity)?;
-    let Some(new) = guard::raise(&there, mark) else {
+    let Some(raised) = guard::raise(&there, mark) else {
         return Err(StateFileError::NotAbove { path: path.into(), there });
     };
-    slots.persist(&new).map_err(|error| unusable(path)(error.into()))
+    slots.raise(&raised).map_err(|error| unusable(path)(error.into()))
 }
 
 fn lock(path: &Path) -> Result<(File, Vec<u8>), StateFileError> {
