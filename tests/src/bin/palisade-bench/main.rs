@@ -25,8 +25,8 @@ fn main() -> Result<()> {
         match argument.as_str() {
             "signer" => plan.monitor = false,
             "monitor" => plan.signer = false,
-            "--short" => (plan.requests, plan.blocks) = (500, 500),
-            other => anyhow::bail!("unknown argument {other}\ntry: tests/bench [signer|monitor] [--short]"),
+            "--smoke" => (plan.requests, plan.blocks) = (500, 500),
+            other => anyhow::bail!("unknown argument {other}\ntry: tests/bench [signer|monitor] [--smoke]"),
         }
     }
     if plan.signer {
