@@ -26,6 +26,7 @@ pub mod report;
 mod resolve;
 pub mod rules;
 mod settings;
+mod withheld;
 
 pub use audit::{Report, audit};
 pub use duty::{Duties, duties};

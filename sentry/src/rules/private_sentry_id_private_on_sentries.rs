@@ -3,11 +3,10 @@
 //! When the public sentries are flooded it is the link that still works, so its address must not be in any address book of
 //! a node that gossips.
 
-use crate::duty::duties;
-use crate::finding::{Finding, Severity};
-use crate::fleet::{Fleet, Node, Role};
-use crate::peer::NodeId;
+use crate::finding::Finding;
+use crate::fleet::{Fleet, Role};
 use crate::rules::Rule;
+use crate::withheld::gaps;
 
 pub(super) const RULE: Rule = Rule {
     name: "private_sentry_id_private_on_sentries",
@@ -16,32 +15,10 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(fleet: &Fleet) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for view in fleet.views().filter(|v| v.node.role != Role::Validator) {
-        let setting = &view.settings.p2p_private_peer_ids;
-        for hidden in duties_of(fleet, view.node).filter(|id| !setting.value.contains(id)) {
-            let evidence = format!(
-                "p2p.private_peer_ids lacks {}, the private sentry on {} ({})",
-                hidden,
-                owner(fleet, &hidden),
-                setting.origin.says()
-            );
-            let fix = format!("add {hidden} to p2p.private_peer_ids on {}", view.host.name);
-            // Without PEX the address book is never read, until somebody turns PEX on.
-            let severity = if view.settings.p2p_pex.value { Severity::Error } else { Severity::Warn };
-            findings.push(RULE.finding(severity, &view.node.name, evidence, fix));
-        }
-    }
-    findings
-}
-
-fn duties_of(fleet: &Fleet, node: &Node) -> impl Iterator<Item = NodeId> {
-    let of_role = |id: &NodeId| fleet.node_by_id(id).is_some_and(|n| n.role == Role::PrivateSentry);
-    duties(node, &fleet.nodes).private.into_iter().filter(of_role).collect::<Vec<_>>().into_iter()
-}
-
-fn owner(fleet: &Fleet, id: &NodeId) -> String {
-    fleet.node_by_id(id).map(|n| n.name.host.clone()).unwrap_or_default()
+    gaps(fleet, Role::PrivateSentry, "private sentry")
+        .into_iter()
+        .map(|gap| RULE.finding(gap.severity, gap.node, gap.evidence, gap.fix))
+        .collect()
 }
 
 #[cfg(test)]
