@@ -14,6 +14,11 @@ pub fn hub053() -> Result<PathBuf> {
     node("hub053", "PALISADE_HUB053")
 }
 
+/// Prometheus' checker, out of Debian's package.
+pub fn promtool() -> Result<PathBuf> {
+    node("promtool", "PALISADE_PROMTOOL")
+}
+
 /// A program of this workspace, beside the test binary.
 pub fn own(name: &str) -> Result<PathBuf> {
     let path = target_profile()?.join(name);

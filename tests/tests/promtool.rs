@@ -1,0 +1,50 @@
+//! What both daemons expose, read by Prometheus' own checker.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use palisade_devnet::io::{Options, Remote, start};
+use palisade_tests::monitor_process::Monitor;
+use palisade_tests::scratch::Scratch;
+use palisade_tests::signer_process::Signer;
+use palisade_tests::{binaries, http};
+
+#[test]
+#[ignore = "needs promtool: tests/run"]
+fn promtool_has_nothing_to_say() {
+    let dir = Scratch::new().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let options = Options {
+        block_time: Duration::from_millis(50),
+        remote: Some(Remote { seat: 0, addresses: vec!["tcp://127.0.0.1:0".into()], key: None }),
+        ..Options::default()
+    };
+    let chain = runtime.block_on(start(options)).unwrap();
+    let mut signer =
+        Signer::make(&dir.path().join("signer"), chain.chain_id(), chain.privval_addrs()).unwrap();
+    signer.start().unwrap();
+    let (rpc, grpc) = (chain.rpc_addr().to_string(), chain.grpc_addr().to_string());
+    let mut monitor =
+        Monitor::start(&dir.path().join("monitor"), chain.chain_id(), &[&rpc], &[&grpc], &[]).unwrap();
+    monitor.reach(20, true, Duration::from_secs(30)).unwrap();
+    for (daemon, address) in [("signer", &signer.listen), ("monitor", &monitor.listen)] {
+        let metrics = http::get(address, "/metrics").unwrap();
+        assert!(metrics.lines().filter(|line| line.starts_with("palisade_")).count() > 20, "{metrics}");
+        check(daemon, &metrics);
+    }
+    monitor.stop().unwrap();
+    signer.stop().unwrap();
+    runtime.block_on(chain.stop());
+}
+
+fn check(daemon: &str, metrics: &str) {
+    let mut promtool = Command::new(binaries::promtool().unwrap());
+    promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = promtool.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(metrics.as_bytes()).unwrap();
+    let out = child.wait_with_output().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    assert!(out.status.success() && said.trim().is_empty(), "{daemon}: {said}");
+}
