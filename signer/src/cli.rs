@@ -15,7 +15,7 @@ use crate::{
     cli::args::{Args, Command, KeyCommand, LogFormat, StateCommand},
     config::Config,
     io::{
-        check_cmd, key_cmd,
+        check_cmd, harden, key_cmd,
         run::{self, StartError},
         secret_file::SecretFileError,
         state_cmd::{self, ImportOptions, StateError, Target},
@@ -42,6 +42,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 
 /// Runs the program; the first argument is its name.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    harden::process();
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,
         Err(error) => {

@@ -3,6 +3,7 @@
 pub mod check_cmd;
 pub mod desk;
 pub mod dial;
+pub mod harden;
 mod http;
 mod identity;
 pub mod key;

@@ -146,6 +146,17 @@ fn a_second_process_is_refused() {
 }
 
 #[test]
+fn it_leaves_no_core_dump() {
+    let dir = scene();
+    good(&dir, "key generate keys/akash.json");
+    good(&dir, &format!("state init {OF} --height 0"));
+    let signer = Signer::start(&dir);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", signer.0.id())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().collect::<Vec<_>>()[4..6], ["0", "0"], "{core}");
+}
+
+#[test]
 fn sigterm_and_sigint_end_it_with_0() {
     let dir = scene();
     good(&dir, "key generate keys/akash.json");
