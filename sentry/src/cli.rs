@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 use crate::audit::audit;
 use crate::finding::Severity;
 use crate::io::fleet_file::load;
+use crate::io::genesis_file;
 use crate::report;
 
 /// Shows whether a validator is hidden behind its sentries.
@@ -37,6 +38,14 @@ enum Command {
     Show {
         /// The fleet file.
         fleet: PathBuf,
+    },
+    /// List what the gentxs of a genesis publish about their validators; exit 1 if anybody's id or address is in it.
+    Genesis {
+        /// A genesis.json (SDK 0.39 or later), or the answer of a node's /genesis.
+        file: PathBuf,
+        /// Print JSON instead of text.
+        #[arg(long)]
+        json: bool,
     },
     /// List the rules and the attack behind each.
     Rules,
@@ -73,6 +82,12 @@ fn run(command: Command) -> anyhow::Result<(String, u8)> {
             Ok((text, u8::from(report.fails(fail_on))))
         }
         Command::Show { fleet } => Ok((report::show(&load(&fleet)?), 0)),
+        Command::Genesis { file, json } => {
+            let census = genesis_file::load(&file)?;
+            let source = file.display().to_string();
+            let form = if json { report::genesis_json } else { report::genesis_text };
+            Ok((form(&census, &source), u8::from(!census.is_clean())))
+        }
         Command::Rules => Ok((report::rules(), 0)),
     }
 }

@@ -1,3 +1,4 @@
-//! The edge of the crate: reading the file that the command names.
+//! The edge of the crate: the files that the command names.
 
 pub mod fleet_file;
+pub mod genesis_file;

@@ -5,6 +5,8 @@
 //!                        │           ^
 //!                 duty, implied,     └── `palisade render` writes every host's files from the same graph
 //!                   path, link
+//!
+//! genesis.json ── genesis, reach ──> Census ── report ──> text, JSON
 //! ```
 //!
 //! Nothing here opens a socket or reads a clock; `io` reads the one file that the command names.
@@ -15,6 +17,7 @@ mod duty;
 mod error;
 mod finding;
 mod fleet;
+pub mod genesis;
 mod implied;
 pub mod io;
 mod link;
@@ -22,6 +25,7 @@ mod listen;
 mod path;
 mod peer;
 mod raw;
+mod reach;
 pub mod report;
 mod resolve;
 pub mod rules;
@@ -37,5 +41,6 @@ pub use link::{Link, Party, Speech};
 pub use listen::{Exposure, Listen, ListenError};
 pub use path::dial;
 pub use peer::{NodeId, PeerAddress, PeerError};
+pub use reach::Reach;
 pub use resolve::resolve;
 pub use settings::{Listener, Origin, Setting, Settings};

@@ -26,6 +26,11 @@ fn exit_codes() {
     assert_eq!(code(&["audit"]), Some(2));
     assert_eq!(code(&["audit", clean, "--fail-on", "doom"]), Some(2));
     assert_eq!(code(&["show", clean]), Some(0));
+    assert_eq!(code(&["genesis", "tests/genesis/amino.json"]), Some(1));
+    assert_eq!(code(&["genesis", "tests/genesis/proto.json", "--json"]), Some(1));
+    assert_eq!(code(&["genesis", "no-such-genesis.json"]), Some(2));
+    assert_eq!(code(&["genesis", "tests"]), Some(2));
+    assert_eq!(code(&["genesis", clean]), Some(2));
     assert_eq!(code(&["rules"]), Some(0));
     assert_eq!(code(&["--version"]), Some(0));
     assert_eq!(code(&["--help"]), Some(0));

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use palisade_sentry::{audit, io::fleet_file::load, report};
+use palisade_sentry::io::{fleet_file::load, genesis_file};
+use palisade_sentry::{audit, report};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
@@ -45,6 +46,15 @@ fn leaking_fleet() {
     let report = audit(&fleet("tests/fleets/leaking.toml"));
     same("leaking.audit.txt", &report::text(&report, "fleet.toml"));
     same("leaking.audit.json", &report::json(&report, "fleet.toml"));
+}
+
+#[test]
+fn what_a_genesis_publishes() {
+    for form in ["amino", "proto"] {
+        let census = genesis_file::load(&root().join(format!("tests/genesis/{form}.json"))).unwrap();
+        same(&format!("genesis-{form}.txt"), &report::genesis_text(&census, "genesis.json"));
+        same(&format!("genesis-{form}.json"), &report::genesis_json(&census, "genesis.json"));
+    }
 }
 
 #[test]

@@ -25,11 +25,25 @@ fn block(out: &mut String, finding: &Finding) {
     for (label, text) in
         [("seen", finding.evidence.as_str()), ("attack", finding.attack), ("fix", &finding.fix)]
     {
-        for (i, line) in fold(text, WIDTH - INDENT).iter().enumerate() {
-            let _ = writeln!(out, "  {:<w$}{line}", if i == 0 { label } else { "" }, w = INDENT - 2);
-        }
+        labelled(out, label, text);
     }
     out.push('\n');
+}
+
+/// Folded text with its label beside the first line.
+pub(super) fn labelled(out: &mut String, label: &str, text: &str) {
+    for (i, line) in fold(text, WIDTH - INDENT).iter().enumerate() {
+        let _ = writeln!(out, "  {:<w$}{line}", if i == 0 { label } else { "" }, w = INDENT - 2);
+    }
+}
+
+/// What a stranger wrote, without what moves a terminal's cursor or turns the direction of writing.
+pub(super) fn printable(text: &str) -> String {
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    text.chars().map(|c| if hidden(c) { '\u{fffd}' } else { c }).collect()
 }
 
 fn summary(report: &Report) -> String {
@@ -53,8 +67,13 @@ fn summary(report: &Report) -> String {
     format!("{} ({looked})", counted.join(", "))
 }
 
-fn number(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+/// `1 host`, `2 hosts`.
+pub(super) fn number(n: usize, what: &str) -> String {
+    match what.strip_suffix('y') {
+        _ if n == 1 => format!("{n} {what}"),
+        Some(stem) => format!("{n} {stem}ies"),
+        None => format!("{n} {what}s"),
+    }
 }
 
 /// Breaks text at blanks; a word longer than the line stands alone and whole, so that ids can be copied.
@@ -80,5 +99,10 @@ mod tests {
     fn folding_keeps_words_whole() {
         assert_eq!(fold("a bb ccc dddddd e", 4), ["a bb", "ccc", "dddddd", "e"]);
         assert!(fold("", 4).is_empty());
+    }
+
+    #[test]
+    fn strangers_do_not_move_the_cursor() {
+        assert_eq!(printable("a\u{1b}[2J\n\u{202e}é値"), "a\u{fffd}[2J\u{fffd}\u{fffd}é値");
     }
 }
