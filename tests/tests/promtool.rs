@@ -11,6 +11,9 @@ use palisade_tests::scratch::Scratch;
 use palisade_tests::signer_process::Signer;
 use palisade_tests::{binaries, http};
 
+/// The rules and their own tests.
+const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/prometheus");
+
 #[test]
 #[ignore = "needs promtool: tests/run"]
 fn promtool_has_nothing_to_say() {
@@ -29,14 +32,45 @@ fn promtool_has_nothing_to_say() {
     let mut monitor =
         Monitor::start(&dir.path().join("monitor"), chain.chain_id(), &[&rpc], &[&grpc], &[]).unwrap();
     monitor.reach(20, true, Duration::from_secs(30)).unwrap();
+    let mut all = String::new();
     for (daemon, address) in [("signer", &signer.listen), ("monitor", &monitor.listen)] {
         let metrics = http::get(address, "/metrics").unwrap();
         assert!(metrics.lines().filter(|line| line.starts_with("palisade_")).count() > 20, "{metrics}");
         check(daemon, &metrics);
+        all += &metrics;
+    }
+    for name in metrics_of_the_rules() {
+        assert!(all.contains(&format!("# TYPE {name} ")), "the rules ask for {name}, which nobody exposes");
     }
     monitor.stop().unwrap();
     signer.stop().unwrap();
     runtime.block_on(chain.stop());
+}
+
+#[test]
+#[ignore = "needs promtool: tests/run"]
+fn the_shipped_rules_do_what_their_tests_say() {
+    for arguments in [["check", "rules", "palisade.rules.yml"], ["test", "rules", "palisade.rules.test.yml"]]
+    {
+        let out =
+            Command::new(binaries::promtool().unwrap()).args(arguments).current_dir(RULES).output().unwrap();
+        let said =
+            format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        assert!(out.status.success(), "{arguments:?}: {said}");
+    }
+}
+
+fn metrics_of_the_rules() -> Vec<String> {
+    let rules = std::fs::read_to_string(format!("{RULES}/palisade.rules.yml")).unwrap();
+    let names: Vec<String> = rules
+        .lines()
+        .filter(|line| line.contains("palisade_"))
+        .flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'))
+        .filter(|word| word.starts_with("palisade_"))
+        .map(String::from)
+        .collect();
+    assert!(names.len() > 15, "{names:?}");
+    names
 }
 
 fn check(daemon: &str, metrics: &str) {
