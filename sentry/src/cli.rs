@@ -1,5 +1,7 @@
 //! The command line of `palisade-sentry`. Exit codes: 0 clean, 1 findings at or above `--fail-on`, 2 error.
 
+mod addrbook;
+
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
@@ -39,6 +41,9 @@ enum Command {
         /// The fleet file.
         fleet: PathBuf,
     },
+    /// Find or remove a hidden node's traces in an address book.
+    #[command(subcommand)]
+    Addrbook(addrbook::Verb),
     /// List what the gentxs of a genesis publish about their validators; exit 1 if anybody's id or address is in it.
     Genesis {
         /// A genesis.json (SDK 0.39 or later), or the answer of a node's /genesis.
@@ -82,6 +87,7 @@ fn run(command: Command) -> anyhow::Result<(String, u8)> {
             Ok((text, u8::from(report.fails(fail_on))))
         }
         Command::Show { fleet } => Ok((report::show(&load(&fleet)?), 0)),
+        Command::Addrbook(verb) => addrbook::run(verb),
         Command::Genesis { file, json } => {
             let census = genesis_file::load(&file)?;
             let source = file.display().to_string();

@@ -7,10 +7,12 @@
 //!                   path, link
 //!
 //! genesis.json ── genesis, reach ──> Census ── report ──> text, JSON
+//! addrbook.json ── addrbook ──> Audit ── report ──> text, JSON
 //! ```
 //!
-//! Nothing here opens a socket or reads a clock; `io` reads the one file that the command names.
+//! Nothing here opens a socket or reads a clock; `io` reads and writes the file that the command names.
 
+pub mod addrbook;
 mod audit;
 pub mod cli;
 mod duty;

@@ -1,10 +1,12 @@
 //! Every answer as text for a person and as JSON for a machine.
 
+mod addrbook;
 mod genesis;
 mod json;
 mod show;
 mod text;
 
+pub use addrbook::{addrbook_json, addrbook_text, scrub_json, scrub_text};
 pub use genesis::{genesis_json, genesis_text};
 pub use json::json;
 pub use show::{list_rules as rules, show};

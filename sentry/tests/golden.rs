@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use palisade_sentry::io::{fleet_file::load, genesis_file};
+use palisade_sentry::addrbook::{Book, Wanted};
+use palisade_sentry::io::{addrbook_file, fleet_file::load, genesis_file};
 use palisade_sentry::{audit, report};
 
 fn root() -> PathBuf {
@@ -55,6 +56,25 @@ fn what_a_genesis_publishes() {
         same(&format!("genesis-{form}.txt"), &report::genesis_text(&census, "genesis.json"));
         same(&format!("genesis-{form}.json"), &report::genesis_json(&census, "genesis.json"));
     }
+}
+
+#[test]
+fn traces_in_an_address_book() {
+    let file = addrbook_file::read(&root().join("tests/addrbook/leaking.json")).unwrap();
+    let wanted = Wanted {
+        ids: vec!["b62e867fa2f33afe62d5d6b1642e1621d5433078".parse().unwrap()],
+        ips: vec!["10.66.0.10".parse().unwrap()],
+    };
+    let book = Book::parse(file.text()).unwrap();
+    let audit = book.audit(&wanted);
+    same("addrbook.audit.txt", &report::addrbook_text(&audit, "addrbook.json"));
+    same("addrbook.audit.json", &report::addrbook_json(&audit, "addrbook.json"));
+    same("addrbook.scrub.txt", &report::scrub_text(&audit, "addrbook.json", Some("addrbook.json")));
+    same("addrbook.scrub.json", &report::scrub_json(&audit, "addrbook.json", Some("addrbook.json")));
+    same("addrbook.scrubbed.json", &book.scrubbed(&audit).unwrap());
+    let unclear = r#"{"key":"k","addrs":[{"addr":7}]}"#;
+    let audit = Book::parse(unclear).unwrap().audit(&wanted);
+    same("addrbook.unclear.txt", &report::addrbook_text(&audit, "addrbook.json"));
 }
 
 #[test]
