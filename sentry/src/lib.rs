@@ -17,6 +17,7 @@ mod audit;
 pub mod cli;
 mod duty;
 mod error;
+mod exposed;
 mod finding;
 mod fleet;
 pub mod genesis;

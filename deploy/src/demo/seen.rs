@@ -11,8 +11,6 @@ pub struct Seen {
     pub counted_height: Option<i64>,
     /// Round that decided it.
     pub round: Option<i32>,
-    /// Where the window counters come from.
-    pub window_source: String,
     /// Times the monitor's arithmetic and the chain's events differed.
     pub disagreements: u64,
     /// Every validator.
@@ -26,12 +24,8 @@ pub struct SeenValidator {
     pub valoper: String,
     /// Name; hostile text.
     pub moniker: String,
-    /// Consensus address, upper-case hex.
-    pub address: String,
     /// Whether it is ours.
     pub own: bool,
-    /// In the set of the last block.
-    pub in_set: bool,
     /// In jail.
     pub jailed: Option<bool>,
     /// Out for ever.
@@ -44,8 +38,6 @@ pub struct SeenValidator {
     pub nil: u64,
     /// Absences in a row.
     pub consecutive_missed: u64,
-    /// Blocks proposed.
-    pub proposed: u64,
     /// Misses in the window.
     pub window_missed: Option<i64>,
     /// Misses allowed in it.

@@ -104,7 +104,6 @@ mod tests {
             nil: 2,
             missed: 1,
             consecutive_missed: 1,
-            in_set: true,
             jailed: Some(false),
             tombstoned: Some(false),
             window_missed: Some(1),

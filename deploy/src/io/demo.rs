@@ -3,7 +3,7 @@
 
 use std::io::IsTerminal;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use palisade_devnet::io::{Handle, Options, Remote};
@@ -319,7 +319,7 @@ impl Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all::<&Path>(&self.0);
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

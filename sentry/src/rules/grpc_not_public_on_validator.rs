@@ -2,11 +2,9 @@
 //!
 //! Spec p2p.md §4, vector 8.
 
-use core::net::{IpAddr, Ipv4Addr};
-
-use crate::finding::{Finding, Severity, seen, set};
+use crate::exposed;
+use crate::finding::{Finding, Severity};
 use crate::fleet::Fleet;
-use crate::listen::Listen;
 use crate::rules::Rule;
 
 pub(super) const RULE: Rule = Rule {
@@ -19,17 +17,8 @@ fn check(fleet: &Fleet) -> Vec<Finding> {
     let mut findings = Vec::new();
     for view in fleet.views().filter(|v| v.node.signs()) {
         let setting = &view.settings.grpc_address;
-        let Some(listen) = setting.value.as_ref().filter(|l| l.exposure(view.host).is_public()) else {
-            continue;
-        };
-        let evidence = format!(
-            "{}: open to {}",
-            seen("grpc.address", listen, setting.origin),
-            listen.exposure(view.host)
-        );
-        let ip = view.host.inner().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let fix = set(view, "grpc.address", Listen::tcp(ip, view.node.ports.grpc), setting.origin);
-        findings.push(RULE.finding(Severity::Error, &view.node.name, evidence, fix));
+        let Some(open) = exposed::node(view, "grpc.address", setting, view.node.ports.grpc) else { continue };
+        findings.push(RULE.finding(Severity::Error, &view.node.name, open.evidence, open.fix));
     }
     findings
 }

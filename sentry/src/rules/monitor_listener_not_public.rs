@@ -1,5 +1,6 @@
 //! The monitor's page tells which validators are its owner's own (spec p2p.md §4, vector 30).
 
+use crate::exposed;
 use crate::finding::{Finding, Severity, Subject};
 use crate::fleet::Fleet;
 use crate::rules::Rule;
@@ -14,11 +15,8 @@ fn check(fleet: &Fleet) -> Vec<Finding> {
     let mut findings = Vec::new();
     for monitor in fleet.monitors() {
         let Some(host) = fleet.host(&monitor.host) else { continue };
-        let exposure = monitor.listen.exposure(host);
-        if exposure.is_public() {
-            let evidence = format!("[host.monitor] listen = {}: open to {exposure}", monitor.listen);
-            let fix = "remove listen: it follows the wireguard address, or else loopback".to_owned();
-            findings.push(RULE.finding(Severity::Warn, Subject::host(&host.name), evidence, fix));
+        if let Some(open) = exposed::daemon(host, "host.monitor", &monitor.listen) {
+            findings.push(RULE.finding(Severity::Warn, Subject::host(&host.name), open.evidence, open.fix));
         }
     }
     findings

@@ -3,11 +3,9 @@
 //! On a node that votes: the validator's address and power. On a sentry: the node id of every peer, the validator's
 //! included (spec p2p.md §4, vectors 9 and 10).
 
-use core::net::{IpAddr, Ipv4Addr};
-
-use crate::finding::{Finding, Severity, seen, set};
+use crate::exposed;
+use crate::finding::{Finding, Severity};
 use crate::fleet::Fleet;
-use crate::listen::Listen;
 use crate::rules::Rule;
 
 pub(super) const RULE: Rule = Rule {
@@ -20,27 +18,17 @@ fn check(fleet: &Fleet) -> Vec<Finding> {
     let mut findings = Vec::new();
     for view in fleet.views() {
         let setting = &view.settings.instrumentation_prometheus_listen_addr;
-        let Some(listen) = setting.value.as_ref().filter(|l| l.exposure(view.host).is_public()) else {
-            continue;
-        };
-        let evidence = format!(
-            "{}: open to {}",
-            seen("instrumentation.prometheus_listen_addr", listen, setting.origin),
-            listen.exposure(view.host)
-        );
-        let ip = view.host.inner().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let fix = set(
+        let Some(open) = exposed::node(
             view,
             "instrumentation.prometheus_listen_addr",
-            Listen::tcp(ip, view.node.ports.prometheus),
-            setting.origin,
-        );
-        findings.push(RULE.finding(
-            if view.node.signs() || view.node.role.is_sentry() { Severity::Error } else { Severity::Warn },
-            &view.node.name,
-            evidence,
-            fix,
-        ));
+            setting,
+            view.node.ports.prometheus,
+        ) else {
+            continue;
+        };
+        let exposes = view.node.signs() || view.node.role.is_sentry();
+        let severity = if exposes { Severity::Error } else { Severity::Warn };
+        findings.push(RULE.finding(severity, &view.node.name, open.evidence, open.fix));
     }
     findings
 }

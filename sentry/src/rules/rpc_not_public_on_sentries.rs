@@ -3,11 +3,9 @@
 //! Spec p2p.md §3.5 R15, leak vector 5. Queries of the public belong to a node with role `rpc`, which has no link with the
 //! validator.
 
-use core::net::{IpAddr, Ipv4Addr};
-
-use crate::finding::{Finding, Severity, seen, set};
+use crate::exposed;
+use crate::finding::{Finding, Severity};
 use crate::fleet::Fleet;
-use crate::listen::Listen;
 use crate::rules::Rule;
 
 pub(super) const RULE: Rule = Rule {
@@ -20,14 +18,8 @@ fn check(fleet: &Fleet) -> Vec<Finding> {
     let mut findings = Vec::new();
     for view in fleet.views().filter(|v| v.node.role.is_sentry() && !v.node.signs()) {
         let setting = &view.settings.rpc_laddr;
-        let Some(listen) = setting.value.as_ref().filter(|l| l.exposure(view.host).is_public()) else {
-            continue;
-        };
-        let evidence =
-            format!("{}: open to {}", seen("rpc.laddr", listen, setting.origin), listen.exposure(view.host));
-        let ip = view.host.inner().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let fix = set(view, "rpc.laddr", Listen::tcp(ip, view.node.ports.rpc), setting.origin);
-        findings.push(RULE.finding(Severity::Error, &view.node.name, evidence, fix));
+        let Some(open) = exposed::node(view, "rpc.laddr", setting, view.node.ports.rpc) else { continue };
+        findings.push(RULE.finding(Severity::Error, &view.node.name, open.evidence, open.fix));
     }
     findings
 }

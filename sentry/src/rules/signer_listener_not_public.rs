@@ -1,5 +1,6 @@
 //! The signer dials out; the one port it opens serves metrics and health, and says which chains and nodes it signs for.
 
+use crate::exposed;
 use crate::finding::{Finding, Severity, Subject};
 use crate::fleet::Fleet;
 use crate::rules::Rule;
@@ -14,11 +15,8 @@ fn check(fleet: &Fleet) -> Vec<Finding> {
     let mut findings = Vec::new();
     for signer in fleet.signers() {
         let Some(host) = fleet.host(&signer.host) else { continue };
-        let exposure = signer.listen.exposure(host);
-        if exposure.is_public() {
-            let evidence = format!("[host.signer] listen = {}: open to {exposure}", signer.listen);
-            let fix = "remove listen: it follows the wireguard address, or else loopback".to_owned();
-            findings.push(RULE.finding(Severity::Warn, Subject::host(&host.name), evidence, fix));
+        if let Some(open) = exposed::daemon(host, "host.signer", &signer.listen) {
+            findings.push(RULE.finding(Severity::Warn, Subject::host(&host.name), open.evidence, open.fix));
         }
     }
     findings
