@@ -1,0 +1,41 @@
+//! `palisade-signer key …`.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+#[derive(Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a new key file, in CometBFT's priv_validator_key.json.
+    Generate {
+        /// New file.
+        path: PathBuf,
+        /// Bech32 prefix of the chain, to show the valcons address.
+        #[arg(long)]
+        prefix: Option<String>,
+    },
+    /// Copy a key: priv_validator_key.json, or tmkms's base64 in any of its forms.
+    Import {
+        /// File of the old signer.
+        from: PathBuf,
+        /// New file.
+        to: PathBuf,
+        /// Bech32 prefix of the chain, to show the valcons address.
+        #[arg(long)]
+        prefix: Option<String>,
+        /// Public key (hex, base64), address or valcons that the key must have.
+        #[arg(long)]
+        expect: Option<String>,
+    },
+    /// Show the public side of a key file.
+    Show {
+        /// Key file.
+        path: PathBuf,
+        /// Bech32 prefix of the chain, to show the valcons address.
+        #[arg(long)]
+        prefix: Option<String>,
+        /// For machines.
+        #[arg(long)]
+        json: bool,
+    },
+}

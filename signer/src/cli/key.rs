@@ -1,0 +1,36 @@
+//! `palisade-signer key …`.
+
+use std::process::ExitCode;
+
+use crate::{
+    cli::{Failure, args::KeyCommand},
+    io::key_cmd,
+};
+
+pub(super) fn key(command: KeyCommand) -> Result<ExitCode, Failure> {
+    let (public, prefix, note) = match command {
+        KeyCommand::Generate { path, prefix } => {
+            (key_cmd::generate(&path)?, prefix, format!("wrote {}", path.display()))
+        }
+        KeyCommand::Import { from, to, prefix, expect } => {
+            let (public, form) = key_cmd::import(&from, &to, expect.as_deref())?;
+            (public, prefix, format!("read {}, wrote {}", form.describe(), to.display()))
+        }
+        KeyCommand::Show { path, prefix, json } => {
+            let public = key_cmd::show(&path)?;
+            if json {
+                println!("{}", serde_json::to_string(&key_cmd::describe(&public, prefix.as_deref())?)?);
+                return Ok(ExitCode::SUCCESS);
+            }
+            (public, prefix, path.display().to_string())
+        }
+    };
+    let shown = key_cmd::describe(&public, prefix.as_deref())?;
+    println!("{note}");
+    println!("public key: {} (base64 {})", shown.public_key, shown.public_key_base64);
+    println!("address: {}", shown.address);
+    if let Some(valcons) = shown.valcons {
+        println!("valcons: {valcons}");
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,38 @@
+//! `palisade-signer run`.
+
+use std::{path::Path, process::ExitCode};
+
+use crate::{
+    cli::{Failure, VERSION, args::LogFormat, load},
+    io::run::{self, StartError},
+};
+
+pub(super) fn run(path: &Path, log_format: LogFormat) -> Result<ExitCode, Failure> {
+    let config = load(path)?;
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Fails only where the caller logs already; then its way is kept.
+    let _ = match log_format {
+        LogFormat::Text => logs.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+        LogFormat::Json => logs.json().try_init(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        use tokio::signal::unix::{SignalKind, signal};
+        // Before anything is started, so that no signal finds the default handler.
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let running = run::start(&config, VERSION).map_err(|error| {
+            let remedy = match &error {
+                StartError::Key { source, .. } => source.remedy(),
+                StartError::State { chain_id, source } => source.remedy(path, chain_id),
+                StartError::Listen { .. } => Some("another address for listen in the configuration".into()),
+                StartError::Identity(_) | StartError::Thread(_) => None,
+            };
+            Failure { code: 2, error: error.into(), remedy }
+        })?;
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        drop(running);
+        Ok(ExitCode::SUCCESS)
+    })
+}

@@ -1,0 +1,49 @@
+//! What can be wrong with `signer.toml`.
+
+use thiserror::Error;
+
+use crate::mark::MAX_CHAIN_ID;
+
+/// What is wrong with the file.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// Not TOML, or not with these keys.
+    #[error("{0}")]
+    Toml(#[from] toml::de::Error),
+    /// Nothing to do.
+    #[error("there is no [[{0}]]")]
+    None(&'static str),
+    /// Two of the same.
+    #[error("{what} {name:?} is there twice")]
+    Twice {
+        /// `key`, `chain` or `node`.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// A chain names a key that is not there.
+    #[error("chain {chain:?} uses key {key:?}, which no [[key]] has as its name")]
+    NoSuchKey {
+        /// The chain.
+        chain: String,
+        /// The name.
+        key: String,
+    },
+    /// A chain that nobody asks for.
+    #[error("chain {0:?} has no nodes")]
+    NoNodes(String),
+    /// The id is longer than CometBFT allows, empty, or no file name.
+    #[error(
+        "chain id {0:?} must have 1 to {MAX_CHAIN_ID} bytes, no slash, no control character and no leading dot"
+    )]
+    ChainId(String),
+    /// Neither tcp nor unix.
+    #[error("node {0:?} must be tcp://HOST:PORT or unix:///PATH")]
+    Node(String),
+    /// A peer id, which cannot be checked.
+    #[error(
+        "node {0:?} names a peer id, but a node makes a fresh key for its privval listener at every start, so no id can \
+         be checked; leave out everything up to the @ and protect the link by firewall or WireGuard"
+    )]
+    PeerId(String),
+}

@@ -1,0 +1,72 @@
+//! Where a node listens for its signer.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use crate::config::ConfigError;
+
+/// A node's privval listener.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum NodeAddr {
+    /// Host and port, over SecretConnection.
+    Tcp(String),
+    /// Socket file, plain.
+    Unix(PathBuf),
+}
+
+// === impl NodeAddr ===
+
+impl NodeAddr {
+    pub(super) fn parse(text: &str, dir: &Path) -> Result<Self, ConfigError> {
+        let bad = || ConfigError::Node(text.into());
+        match text.split_once("://").ok_or_else(bad)? {
+            ("tcp", address) if address.contains('@') => Err(ConfigError::PeerId(text.into())),
+            ("tcp", address) => {
+                let (host, port) = address.rsplit_once(':').ok_or_else(bad)?;
+                match port.parse::<u16>() {
+                    Ok(1..) if !host.is_empty() && !host.contains('/') => Ok(Self::Tcp(address.into())),
+                    _ => Err(bad()),
+                }
+            }
+            ("unix", path) if !path.is_empty() => Ok(Self::Unix(dir.join(path))),
+            _ => Err(bad()),
+        }
+    }
+}
+
+impl fmt::Display for NodeAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "tcp://{address}"),
+            Self::Unix(path) => write!(f, "unix://{}", path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn node_addresses() {
+        let parse = |text| NodeAddr::parse(text, Path::new("/etc"));
+        for good in ["tcp://[::1]:26659", "tcp://node.example:1", "unix:///run/n.sock"] {
+            assert_eq!(parse(good).expect("good").to_string(), good);
+        }
+        assert_eq!(parse("unix://run/n.sock").expect("good").to_string(), "unix:///etc/run/n.sock");
+        for bad in [
+            "tcp://host",
+            "tcp://:1",
+            "tcp://host:0",
+            "tcp://host:65536",
+            "unix://",
+            "host:1",
+            "tcp://h/p:1",
+            "",
+        ] {
+            assert!(matches!(parse(bad), Err(ConfigError::Node(_))), "{bad}");
+        }
+    }
+}
