@@ -6,17 +6,40 @@ use anyhow::{Context, Result, bail};
 
 /// CometBFT's own binary, v0.38.25.
 pub fn cometbft() -> Result<PathBuf> {
-    node("cometbft", "PALISADE_COMETBFT")
+    node("cometbft")
 }
 
 /// The Cosmos SDK 0.53 chain of `tests/nodes/hub053`.
 pub fn hub053() -> Result<PathBuf> {
-    node("hub053", "PALISADE_HUB053")
+    node("hub053")
+}
+
+/// Tendermint's own test of a remote signer, v0.34.24.
+pub fn signer_harness() -> Result<PathBuf> {
+    node("tm-signer-harness-v0.34")
+}
+
+/// The same of v0.33.9, which speaks amino.
+pub fn signer_harness_amino() -> Result<PathBuf> {
+    node("tm-signer-harness-v0.33")
 }
 
 /// Prometheus' checker, out of Debian's package.
 pub fn promtool() -> Result<PathBuf> {
-    node("promtool", "PALISADE_PROMTOOL")
+    node("promtool")
+}
+
+/// What `tests/run nodes` calls `name`: at `PALISADE_<NAME>`, or in `target/nodes/`.
+pub fn node(name: &str) -> Result<PathBuf> {
+    let variable = format!("PALISADE_{}", name.to_ascii_uppercase().replace(['.', '-'], "_"));
+    let path = match std::env::var_os(&variable) {
+        Some(path) => PathBuf::from(path),
+        None => target_profile()?.with_file_name("nodes").join(name),
+    };
+    if !path.is_file() {
+        bail!("{} is not there ({variable} may name another place); try: tests/run nodes", path.display());
+    }
+    Ok(path)
 }
 
 /// A program of this workspace, beside the test binary.
@@ -24,17 +47,6 @@ pub fn own(name: &str) -> Result<PathBuf> {
     let path = target_profile()?.join(name);
     if !path.is_file() {
         bail!("{} is not built; try: cargo build --workspace --bins --tests", path.display());
-    }
-    Ok(path)
-}
-
-fn node(name: &str, variable: &str) -> Result<PathBuf> {
-    let path = match std::env::var_os(variable) {
-        Some(path) => PathBuf::from(path),
-        None => target_profile()?.with_file_name("nodes").join(name),
-    };
-    if !path.is_file() {
-        bail!("{} is not there ({variable} may name another place); try: tests/run nodes", path.display());
     }
     Ok(path)
 }

@@ -1,4 +1,4 @@
-//! Real CometBFT nodes on loopback, their homes written here and not by `cometbft init`, so that every key is known.
+//! Real Tendermint and CometBFT nodes on loopback, their homes written here and not by `cometbft init`, so that every key is known.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,8 +10,9 @@ use comet::key_file::{write_node_key, write_priv_validator_key};
 use rand_core::OsRng;
 use serde_json::{Value, json};
 
+use crate::node_line::Line;
 use crate::process::{Process, until};
-use crate::{binaries, http, ports};
+use crate::{http, ports};
 
 /// Where a node's consensus key is.
 pub enum Validator {
@@ -35,15 +36,16 @@ pub struct CometNode {
     home: PathBuf,
     /// `host:port` of its RPC.
     pub rpc: String,
+    line: Line,
     process: Option<Process>,
 }
 
 impl CometNode {
     /// Starts it. With a remote key, the signer has 3 s to connect or the node exits.
     pub fn start(&mut self) -> Result<()> {
-        let mut command = Command::new(binaries::cometbft()?);
-        command.arg("start").arg("--home").arg(&self.home);
-        self.process = Some(Process::start("cometbft", &mut command, &self.home.join("node.log"))?);
+        let mut command = Command::new(self.line.program()?);
+        command.arg(self.line.verb()).arg("--home").arg(&self.home);
+        self.process = Some(Process::start("node", &mut command, &self.home.join("node.log"))?);
         Ok(())
     }
 
@@ -96,8 +98,14 @@ impl CometNode {
 
 /// How a chain of nodes is to be.
 pub struct Plan<'a> {
+    /// Which nodes.
+    pub line: Line,
     /// Chain id.
     pub chain_id: &'a str,
+    /// `proxy_app`: `kvstore`, inside the node, or where an application listens.
+    pub proxy_app: &'a str,
+    /// Whether votes are extended from height 1 on; only the lines since 0.38 can.
+    pub vote_extensions: bool,
     /// `consensus.timeout_commit`.
     pub timeout_commit: &'a str,
     /// `consensus.timeout_propose`; the prevote and precommit timeouts are half of it.
@@ -106,7 +114,7 @@ pub struct Plan<'a> {
 
 /// Writes the homes of one node for each validator below `dir`, all of them connected, all of power 10.
 pub fn network(dir: &Path, plan: &Plan<'_>, validators: &[Validator]) -> Result<Vec<CometNode>> {
-    let genesis = genesis(plan.chain_id, validators);
+    let genesis = genesis(plan, validators);
     let node_keys: Vec<PrivateKey> = validators.iter().map(|_| PrivateKey::generate(&mut OsRng)).collect();
     let p2p: Vec<String> = validators.iter().map(|_| ports::address()).collect();
     let peers: Vec<String> =
@@ -139,12 +147,12 @@ pub fn network(dir: &Path, plan: &Plan<'_>, validators: &[Validator]) -> Result<
         )?;
         std::fs::write(home.join("config/genesis.json"), serde_json::to_string_pretty(&genesis)?)?;
         std::fs::write(home.join("config/node_key.json"), write_node_key(&node_keys[i]).as_bytes())?;
-        nodes.push(CometNode { home, rpc, process: None });
+        nodes.push(CometNode { home, rpc, line: plan.line, process: None });
     }
     Ok(nodes)
 }
 
-fn genesis(chain_id: &str, validators: &[Validator]) -> Value {
+fn genesis(plan: &Plan<'_>, validators: &[Validator]) -> Value {
     use base64::prelude::{BASE64_STANDARD, Engine as _};
     let set: Vec<Value> = validators
         .iter()
@@ -158,22 +166,29 @@ fn genesis(chain_id: &str, validators: &[Validator]) -> Value {
             })
         })
         .collect();
-    json!({
+    let mut genesis = json!({
         "genesis_time": "2024-01-01T00:00:00Z",
-        "chain_id": chain_id,
-        "initial_height": "1",
+        "chain_id": plan.chain_id,
         "validators": set,
         "app_hash": "",
-    })
+    });
+    if plan.line != Line::V0_33 {
+        genesis["initial_height"] = "1".into();
+    }
+    if plan.vote_extensions {
+        genesis["consensus_params"] = plan.line.params_with_extensions();
+    }
+    genesis
 }
 
-/// What is not written here is CometBFT's default.
+/// What is not written here is the node's default; every line knows all of this.
 fn config(plan: &Plan<'_>, i: usize, laddr: &str, rpc: &str, p2p: &str, peers: &str) -> String {
     let propose = plan.timeout_propose.as_millis();
     let vote = propose / 2;
     let commit = plan.timeout_commit;
+    let proxy_app = plan.proxy_app;
     format!(
-        r#"proxy_app = "kvstore"
+        r#"proxy_app = "{proxy_app}"
 moniker = "node{i}"
 log_level = "info"
 priv_validator_laddr = "{laddr}"

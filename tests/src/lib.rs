@@ -3,7 +3,7 @@
 //! - [`tidy`]: the rules of the house that no compiler knows
 //! - [`process`], [`ports`], [`binaries`], [`http`], [`exposition`], [`scratch`]: a program under test, what it listens on, where it
 //!   comes from, and what it answers
-//! - [`comet_node`], [`hub`]: real CometBFT nodes, and a real Cosmos SDK chain of many validators
+//! - [`comet_node`], [`node_line`], [`hub`]: real nodes of every line, and a real Cosmos SDK chain of many validators
 //! - [`signer_process`], [`monitor_process`]: Palisade's own programs, as processes
 //! - [`privval_wire`], [`recorder`]: what stands between a node and its signer and remembers every signature
 //!
@@ -15,6 +15,7 @@ pub mod exposition;
 pub mod http;
 pub mod hub;
 pub mod monitor_process;
+pub mod node_line;
 pub mod ports;
 pub mod privval_wire;
 pub mod process;

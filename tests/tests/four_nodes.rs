@@ -8,6 +8,7 @@ use std::time::Duration;
 use comet::key::{Address, PrivateKey};
 use palisade_tests::comet_node::{CometNode, Plan, Validator, network};
 use palisade_tests::monitor_process::Monitor;
+use palisade_tests::node_line::Line;
 use palisade_tests::scratch::Scratch;
 use palisade_tests::signer_process::Signer;
 use palisade_tests::{http, ports};
@@ -24,7 +25,14 @@ fn the_monitor_shows_a_stopped_signer_at_the_right_heights() {
     let laddr = format!("tcp://{}", ports::address());
     let mut signer = Signer::make(&dir.path().join("signer"), CHAIN, std::slice::from_ref(&laddr)).unwrap();
     let own = signer.key.address();
-    let plan = Plan { chain_id: CHAIN, timeout_commit: "100ms", timeout_propose: Duration::from_millis(600) };
+    let plan = Plan {
+        line: Line::V0_38,
+        chain_id: CHAIN,
+        proxy_app: "kvstore",
+        vote_extensions: false,
+        timeout_commit: "100ms",
+        timeout_propose: Duration::from_millis(600),
+    };
     let mut validators = vec![Validator::Remote(signer.key, laddr)];
     validators.extend((0..3).map(|_| Validator::Local(PrivateKey::generate(&mut OsRng))));
     let mut nodes = network(dir.path(), &plan, &validators).unwrap();

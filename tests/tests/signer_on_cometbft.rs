@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use palisade_tests::comet_node::{CometNode, Plan, Validator, network};
+use palisade_tests::node_line::Line;
 use palisade_tests::ports;
 use palisade_tests::recorder::{Endpoint, Record, Recorder};
 use palisade_tests::scratch::Scratch;
@@ -30,8 +31,14 @@ struct Stage {
 impl Stage {
     fn set(dir: &Path, to_signer: &Endpoint, to_node: &Endpoint) -> Self {
         let mut signer = Signer::make(&dir.join("signer"), CHAIN, &[to_signer.url()]).unwrap();
-        let plan =
-            Plan { chain_id: CHAIN, timeout_commit: "50ms", timeout_propose: Duration::from_millis(500) };
+        let plan = Plan {
+            line: Line::V0_38,
+            chain_id: CHAIN,
+            proxy_app: "kvstore",
+            vote_extensions: false,
+            timeout_commit: "50ms",
+            timeout_propose: Duration::from_millis(500),
+        };
         let validator = Validator::Remote(signer.key, to_node.url());
         let mut node = network(dir, &plan, &[validator]).unwrap().remove(0);
         let recorder = Recorder::start(CHAIN, signer.key, to_signer, to_node.clone(), LOSE).unwrap();
