@@ -2,6 +2,7 @@
 //!
 //! No sockets here (spec/signer.md §3.4; CometBFT `p2p/conn/secret_connection.go`):
 //!
+//! - [`Dialect`]: protobuf, or the amino of Tendermint 0.33; the handshake's messages differ and nothing else
 //! - [`handshake`]: a typestate, [`handshake::AwaitEphemeral`] then [`handshake::AwaitAuth`]; a state is consumed by
 //!   what it waits for, so no message can be taken twice or out of order
 //! - [`channel`]: what comes out of it, a [`Sealer`] and an [`Opener`] of 1,044-byte frames
@@ -13,9 +14,11 @@
 //! ```
 
 pub mod channel;
+mod dialect;
 mod driver;
 pub mod handshake;
 
 pub use channel::{ChannelError, Opener, Sealer};
+pub use dialect::Dialect;
 pub use driver::Driver;
 pub use handshake::HandshakeError;

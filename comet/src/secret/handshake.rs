@@ -6,20 +6,15 @@
 
 use hkdf::Hkdf;
 use merlin::Transcript;
-use prost::Message;
 use sha2::Sha256;
 use thiserror::Error;
 use x25519_dalek::{PublicKey as X25519Public, StaticSecret};
 use zeroize::Zeroizing;
 
 use super::channel::{ChannelError, Opener, Sealer};
+use super::dialect::Dialect;
 use crate::frame::{self, FrameError};
 use crate::key::{KeyError, PrivateKey, PublicKey};
-use crate::privval;
-
-/// The first message of each side: a delimited `BytesValue` of 32 bytes, always in this form.
-pub const HELLO: usize = 35;
-const HELLO_HEAD: [u8; 3] = [0x22, 0x0a, 0x20];
 
 /// An authentication message has about 103 bytes; Go reads up to 1 MiB, we do not.
 const MAX_AUTH: usize = 1024;
@@ -30,6 +25,14 @@ pub enum HandshakeError {
     /// The first message is not an ephemeral key.
     #[error("peer's hello is not an ephemeral key")]
     Hello,
+    /// The first message is good, in the other encoding.
+    #[error("peer speaks the handshake of {}, we that of {}", peer.spoken_by(), ours.spoken_by())]
+    Dialect {
+        /// As we were started.
+        ours: Dialect,
+        /// By its first byte.
+        peer: Dialect,
+    },
     /// The peer sent our own ephemeral key back.
     #[error("peer reflects our own ephemeral key")]
     Reflected,
@@ -50,22 +53,16 @@ pub enum HandshakeError {
     Channel(#[from] ChannelError),
 }
 
-#[derive(Clone, PartialEq, Message)]
-struct AuthSigMessage {
-    #[prost(message, optional, tag = "1")]
-    pub_key: Option<privval::PublicKey>,
-    #[prost(bytes = "vec", tag = "2")]
-    sig: Vec<u8>,
-}
-
 /// Our ephemeral key is out, the peer's is awaited.
 pub struct AwaitEphemeral {
+    dialect: Dialect,
     secret: StaticSecret,
     public: [u8; 32],
 }
 
 /// Both ephemeral keys are known, frames are sealed, the peer's proof is awaited.
 pub struct AwaitAuth {
+    dialect: Dialect,
     sealer: Sealer,
     opener: Opener,
     challenge: [u8; 32],
@@ -94,29 +91,33 @@ pub enum Progress {
 
 /// Starts a handshake with 32 fresh random bytes: state and the bytes to send.
 #[allow(clippy::needless_pass_by_value)] // consumed on purpose: an ephemeral secret is used once
-pub fn start(ephemeral: Zeroizing<[u8; 32]>) -> (AwaitEphemeral, [u8; HELLO]) {
+pub fn start(dialect: Dialect, ephemeral: Zeroizing<[u8; 32]>) -> (AwaitEphemeral, Vec<u8>) {
     let secret = StaticSecret::from(*ephemeral);
     let public = X25519Public::from(&secret).to_bytes();
-    let mut hello = [0; HELLO];
-    hello[..3].copy_from_slice(&HELLO_HEAD);
-    hello[3..].copy_from_slice(&public);
-    (AwaitEphemeral { secret, public }, hello)
+    (AwaitEphemeral { dialect, secret, public }, dialect.write_hello(&public))
 }
 
 // === impl AwaitEphemeral ===
 
 impl AwaitEphemeral {
+    /// Bytes of the hello that is awaited.
+    pub fn hello_length(&self) -> usize {
+        self.dialect.hello_length()
+    }
+
+    /// Judges the peer's hello by its first byte, before the rest is there.
+    pub fn expect(&self, first_byte: u8) -> Result<(), HandshakeError> {
+        self.dialect.expect(first_byte)
+    }
+
     /// Takes the peer's hello; gives the sealed proof of our identity to send.
     pub fn got_hello(
         self,
         identity: &PrivateKey,
-        hello: &[u8; HELLO],
+        hello: &[u8],
     ) -> Result<(AwaitAuth, Vec<u8>), HandshakeError> {
-        let (head, remote) = hello.split_at(3);
-        let remote: [u8; 32] = remote.try_into().map_err(|_| HandshakeError::Hello)?;
-        if head != HELLO_HEAD {
-            return Err(HandshakeError::Hello);
-        }
+        let dialect = self.dialect;
+        let remote = dialect.read_hello(hello)?;
         if remote == self.public {
             return Err(HandshakeError::Reflected);
         }
@@ -130,14 +131,11 @@ impl AwaitEphemeral {
         let keys = derive(shared.as_bytes(), we_are_least);
 
         let mut sealer = Sealer::new(&keys.send);
-        let proof = AuthSigMessage {
-            pub_key: Some(privval::PublicKey::ed25519(*identity.public().as_bytes())),
-            sig: identity.sign(&challenge).to_vec(),
-        };
+        let proof = dialect.write_auth(&identity.public(), &identity.sign(&challenge));
         let mut out = Vec::new();
-        sealer.seal(&frame::encode(&proof), &mut out)?;
+        sealer.seal(&proof, &mut out)?;
         let opener = Opener::new(&keys.receive);
-        Ok((AwaitAuth { sealer, opener, challenge, proof: frame::Decoder::new(MAX_AUTH) }, out))
+        Ok((AwaitAuth { dialect, sealer, opener, challenge, proof: frame::Decoder::new(MAX_AUTH) }, out))
     }
 }
 
@@ -154,13 +152,9 @@ impl AwaitAuth {
             Ok(None) => return Ok(Progress::More(self)),
             Err(FrameError::TooLarge { .. } | FrameError::BadLength) => return Err(HandshakeError::Auth),
         };
-        let proof = AuthSigMessage::decode(body.as_slice()).map_err(|_| HandshakeError::Auth)?;
-        let Some(privval::PublicKey { sum: Some(privval::PublicKeySum::Ed25519(key)) }) = proof.pub_key
-        else {
-            return Err(HandshakeError::Auth);
-        };
+        let (key, signature) = self.dialect.read_auth(&body)?;
         let peer = PublicKey::from_bytes(&key)?;
-        if !peer.verify(&self.challenge, &proof.sig) {
+        if !peer.verify(&self.challenge, &signature) {
             return Err(HandshakeError::Signature);
         }
         let early = self.proof.into_rest();

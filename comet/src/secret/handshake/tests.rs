@@ -5,6 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::secret::Driver;
 
+const BOTH: [Dialect; 2] = [Dialect::Proto, Dialect::Amino];
+
 fn bytes32(hex: &str) -> [u8; 32] {
     hex::decode(hex).expect("hex").try_into().expect("32 bytes")
 }
@@ -40,7 +42,15 @@ fn keys_as_go_derives_them() {
 }
 
 fn driver(identity: u8, ephemeral: u8) -> Driver {
-    Driver::start(PrivateKey::from_seed(&[identity; 32]), Zeroizing::new([ephemeral; 32]))
+    driver_in(Dialect::Proto, identity, ephemeral)
+}
+
+fn driver_in(dialect: Dialect, identity: u8, ephemeral: u8) -> Driver {
+    Driver::start_in(dialect, PrivateKey::from_seed(&[identity; 32]), Zeroizing::new([ephemeral; 32]))
+}
+
+fn follower(identity: u8, ephemeral: u8) -> Driver {
+    Driver::follow(PrivateKey::from_seed(&[identity; 32]), Zeroizing::new([ephemeral; 32]))
 }
 
 /// Moves bytes in pieces of `cut` until both sides are quiet.
@@ -57,14 +67,66 @@ fn settle(a: &mut Driver, b: &mut Driver, cut: usize) -> Result<(), HandshakeErr
 
 #[test]
 fn two_sides_meet_and_know_each_other() {
-    for cut in [1, 35, 36, 1000, 5000] {
-        let (mut a, mut b) = (driver(1, 11), driver(2, 22));
+    for (dialect, cut) in BOTH.into_iter().flat_map(|d| [1, 34, 35, 36, 1000, 5000].map(|cut| (d, cut))) {
+        let (mut a, mut b) = (driver_in(dialect, 1, 11), driver_in(dialect, 2, 22));
         settle(&mut a, &mut b, cut).expect("honest");
         assert_eq!(a.peer().copied(), Some(PrivateKey::from_seed(&[2; 32]).public()));
         assert_eq!(b.peer().copied(), Some(PrivateKey::from_seed(&[1; 32]).public()));
         a.send(&[7; 3000]).expect("established");
         settle(&mut a, &mut b, cut).expect("honest");
         assert_eq!(b.take_incoming(), vec![7; 3000]);
+    }
+}
+
+#[test]
+fn who_follows_answers_in_the_peers_dialect() {
+    for (dialect, cut) in BOTH.into_iter().flat_map(|d| [1, 35, 5000].map(|cut| (d, cut))) {
+        let (mut a, mut b) = (follower(1, 11), driver_in(dialect, 2, 22));
+        assert!(a.take_outgoing().is_empty() && a.dialect().is_none(), "it speaks first");
+        settle(&mut a, &mut b, cut).expect("honest");
+        assert_eq!(a.dialect(), Some(dialect));
+        assert!(a.is_established() && b.is_established());
+    }
+    assert_eq!(follower(1, 11).receive(&[0x16]), Err(HandshakeError::Hello), "TLS");
+}
+
+#[test]
+fn the_other_dialect_is_known_by_its_first_byte() {
+    for (ours, peer) in [(Dialect::Proto, Dialect::Amino), (Dialect::Amino, Dialect::Proto)] {
+        let hello = driver_in(peer, 2, 22).take_outgoing();
+        let error = HandshakeError::Dialect { ours, peer };
+        assert_eq!(driver_in(ours, 1, 11).receive(&hello[..1]), Err(error));
+    }
+}
+
+// Made by tendermint v0.33.9's own codec (p2p/conn, go-amino v0.14.1): the ephemeral key of private key 01 x 32, and the
+// authSigMessage of the key of seed 03 x 32 with the signature of spec/p2p.md §3.7, which is over the same challenge.
+#[test]
+fn amino_messages_as_go_encodes_them() {
+    let hello = driver_in(Dialect::Amino, 3, 1).take_outgoing();
+    assert_eq!(hex::encode(hello), "2120a4e09292b651c278b9772c569f5fa9bb13d906b46ab68c9df9dc2b4409f8a209");
+    let signature = "87cd3c3a70c77080ed517dabaa34ba3f21c25e311fbd33d86e5be39d4f810921\
+                     1f0f0249d3288b69e7008e298590aa60c363fec72b9a3fe4b29253210be9790a";
+    let signature = hex::decode(signature).expect("hex");
+    let auth = Dialect::Amino.write_auth(&PrivateKey::from_seed(&[3; 32]).public(), &signature);
+    let head = "690a251624de6420ed4928c628d1c2c6eae90338905995612959273a5c63f93636c14614ac8737d11240";
+    assert_eq!(hex::encode(auth), format!("{head}{}", hex::encode(&signature)));
+    let challenge = bytes32("4206c8c11bdca5a661d2a4939fd3566e52fbf4ea7501df0d089bcd055291f25d");
+    assert_eq!(PrivateKey::from_seed(&[3; 32]).sign(&challenge).to_vec(), signature);
+}
+
+#[test]
+fn a_proof_of_another_key_type_is_refused() {
+    // `tendermint/PubKeySecp256k1` in amino, secp256k1 in protobuf, and no key at all.
+    let secp256k1 = [&[0x0a, 0x26, 0xeb, 0x5a, 0xe9, 0x87, 0x21][..], &[2; 33], &[0x12, 1, 0]].concat();
+    let proto = [&[0x0a, 0x23, 0x12, 0x21][..], &[2; 33], &[0x12, 1, 0]].concat();
+    for (dialect, body) in [
+        (Dialect::Amino, &secp256k1[..]),
+        (Dialect::Proto, &proto),
+        (Dialect::Amino, b""),
+        (Dialect::Proto, b""),
+    ] {
+        assert_eq!(dialect.read_auth(body), Err(HandshakeError::Auth));
     }
 }
 
@@ -98,9 +160,11 @@ fn low_order_points_are_refused() {
         "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
     ];
     for point in points {
-        let mut a = driver(1, 11);
-        let hello: Vec<u8> = HELLO_HEAD.into_iter().chain(bytes32(point)).collect();
-        assert_eq!(a.receive(&hello), Err(HandshakeError::LowOrder), "{point}");
+        for dialect in BOTH {
+            let mut a = driver_in(dialect, 1, 11);
+            let hello = dialect.write_hello(&bytes32(point));
+            assert_eq!(a.receive(&hello), Err(HandshakeError::LowOrder), "{point}");
+        }
     }
 }
 
@@ -116,31 +180,33 @@ fn the_hello_that_panics_another_implementation() {
 #[test]
 fn a_proof_by_another_key_is_refused() {
     // A peer that names a key it does not hold: same handshake, foreign signature.
-    let (honest, hello) = start(Zeroizing::new([11; 32]));
-    let (liar, liar_hello) = start(Zeroizing::new([22; 32]));
-    let identity = PrivateKey::from_seed(&[1; 32]);
-    let (honest, _) = honest.got_hello(&identity, &liar_hello).expect("hello");
-    let (mut liar, _) = liar.got_hello(&identity, &hello).expect("hello");
-    let proof = AuthSigMessage {
-        pub_key: Some(privval::PublicKey::ed25519(*identity.public().as_bytes())),
-        sig: PrivateKey::from_seed(&[3; 32]).sign(&liar.challenge).to_vec(),
-    };
-    // A fresh sealer of the liar's direction: its own first frame was never sent.
-    let shared =
-        StaticSecret::from([22; 32]).diffie_hellman(&X25519Public::from(bytes32(&hex::encode(&hello[3..]))));
-    let keys = derive(shared.as_bytes(), liar_hello[3..] < hello[3..]);
-    liar.sealer = Sealer::new(&keys.send);
-    let mut wire = vec![];
-    liar.sealer.seal(&frame::encode(&proof), &mut wire).expect("seals");
-    assert_eq!(honest.got_sealed(&wire).err(), Some(HandshakeError::Signature));
+    for dialect in BOTH {
+        let (honest, hello) = start(dialect, Zeroizing::new([11; 32]));
+        let (liar, liar_hello) = start(dialect, Zeroizing::new([22; 32]));
+        let identity = PrivateKey::from_seed(&[1; 32]);
+        let (honest, _) = honest.got_hello(&identity, &liar_hello).expect("hello");
+        let (mut liar, _) = liar.got_hello(&identity, &hello).expect("hello");
+        let proof =
+            dialect.write_auth(&identity.public(), &PrivateKey::from_seed(&[3; 32]).sign(&liar.challenge));
+        // A fresh sealer of the liar's direction: its own first frame was never sent.
+        let (key, liar_key) =
+            (dialect.read_hello(&hello).expect("ours"), dialect.read_hello(&liar_hello).expect("ours"));
+        let shared = StaticSecret::from([22; 32]).diffie_hellman(&X25519Public::from(key));
+        let keys = derive(shared.as_bytes(), liar_key < key);
+        liar.sealer = Sealer::new(&keys.send);
+        let mut wire = vec![];
+        liar.sealer.seal(&proof, &mut wire).expect("seals");
+        assert_eq!(honest.got_sealed(&wire).err(), Some(HandshakeError::Signature));
+    }
 }
 
 proptest! {
     #[test]
-    fn hostile_bytes_never_panic(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..1500), 0..6), honest_hello: bool) {
-        let mut a = driver(1, 11);
+    fn hostile_bytes_never_panic(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..1500), 0..6), honest_hello: bool, amino: bool, follows: bool) {
+        let dialect = if amino { Dialect::Amino } else { Dialect::Proto };
+        let mut a = if follows { follower(1, 11) } else { driver_in(dialect, 1, 11) };
         if honest_hello {
-            let _ = a.receive(&driver(2, 22).take_outgoing());
+            let _ = a.receive(&driver_in(dialect, 2, 22).take_outgoing());
         }
         for piece in pieces {
             if a.receive(&piece).is_err() {
