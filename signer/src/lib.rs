@@ -30,3 +30,4 @@ pub mod request;
 pub mod session;
 pub mod slots;
 pub mod store;
+pub mod yubihsm;
