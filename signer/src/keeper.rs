@@ -8,6 +8,11 @@
 //! a processor that computes wrongly, and a wrong signature is refused by the node and harms nothing. Backends prove
 //! themselves once when they are opened (`io/key/`).
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use comet::privval::Timestamp;
 
 use crate::{
@@ -20,9 +25,19 @@ use crate::{
 /// A key and its stores.
 pub struct Keeper<S> {
     key: Box<dyn Key>,
-    stores: Vec<Store<S>>,
+    /// One for each chain; a chain that was taken away leaves its place empty, so that no index ever means another chain.
+    seats: Vec<Option<Seat<S>>>,
     stopped: bool,
 }
+
+struct Seat<S> {
+    store: Store<S>,
+    brake: Brake,
+}
+
+/// Holds a chain while it is on. Whoever has a clone can work it at any time; a request that is being signed is not undone.
+#[derive(Clone, Debug, Default)]
+pub struct Brake(Arc<AtomicBool>);
 
 /// What became of a request.
 #[derive(Debug)]
@@ -57,6 +72,9 @@ pub enum Failure {
     /// The key stopped earlier.
     #[error("signing has stopped after an earlier failure")]
     Stopped,
+    /// An operator holds the key or the chain, or the chain was taken away.
+    #[error("signing is paused by the operator")]
+    Paused,
     /// The key's backend failed.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -84,12 +102,29 @@ pub enum Phase {
 impl<S: Storage> Keeper<S> {
     /// A keeper of `key` with one store for each chain that it serves, all of them durable marks of that key.
     pub fn new(key: Box<dyn Key>, stores: Vec<Store<S>>) -> Self {
-        Self { key, stores, stopped: false }
+        let mut keeper = Self { key, seats: Vec::new(), stopped: false };
+        for store in stores {
+            keeper.seat(store, Brake::default());
+        }
+        keeper
     }
 
-    /// The stores, in the order given.
-    pub fn stores(&self) -> &[Store<S>] {
-        &self.stores
+    /// Takes up another chain; its index.
+    pub fn seat(&mut self, store: Store<S>, brake: Brake) -> usize {
+        self.seats.push(Some(Seat { store, brake }));
+        self.seats.len() - 1
+    }
+
+    /// Lets a chain go for good.
+    pub fn unseat(&mut self, chain: usize) {
+        if let Some(seat) = self.seats.get_mut(chain) {
+            *seat = None;
+        }
+    }
+
+    /// The store of the chain with this index.
+    pub fn store(&self, chain: usize) -> Option<&Store<S>> {
+        Some(&self.seats.get(chain)?.as_ref()?.store)
     }
 
     /// Whether the key has stopped for good.
@@ -102,7 +137,10 @@ impl<S: Storage> Keeper<S> {
         if self.stopped {
             return Answer::Fail(Failure::Stopped);
         }
-        let store = &mut self.stores[chain];
+        let store = match self.seats.get_mut(chain) {
+            Some(Some(Seat { store, brake })) if !brake.is_on() => store,
+            _ => return Answer::Fail(Failure::Paused),
+        };
         let verdict = guard::check(store.mark(), request);
         reached(Phase::Check);
 
@@ -133,6 +171,20 @@ impl<S: Storage> Keeper<S> {
     }
 }
 
+// === impl Brake ===
+
+impl Brake {
+    /// Puts it on or off.
+    pub fn set(&self, on: bool) {
+        self.0.store(on, Ordering::SeqCst);
+    }
+
+    /// Whether it is on.
+    pub fn is_on(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
 // === impl Failure ===
 
 impl Failure {
@@ -141,6 +193,7 @@ impl Failure {
         match self {
             Self::Persist(_) => "persist",
             Self::Stopped => "stopped",
+            Self::Paused => "paused",
             Self::Key(_) => "key",
             Self::Busy { .. } => "timeout",
         }

@@ -25,6 +25,7 @@ pub mod key;
 pub mod mark;
 pub mod metrics;
 pub mod record;
+pub mod reload;
 pub mod reply;
 pub mod request;
 pub mod session;

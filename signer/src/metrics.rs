@@ -4,7 +4,8 @@
 //! known has no series: a height of 0 would look like a fact.
 
 use prometheus::{
-    Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
 use crate::mark::Hrs;
@@ -40,6 +41,10 @@ pub struct Metrics {
     pub node_silence: GaugeVec,
     /// `{key}`: 1 once a mark could not be made durable, until restart.
     pub key_stopped: IntGaugeVec,
+    /// Seconds since 1970 at which the configuration in force was read.
+    pub reload_success: IntGauge,
+    /// Configurations that were refused while the old one stayed.
+    pub reload_failures: IntCounter,
 }
 
 // === impl Metrics ===
@@ -97,6 +102,20 @@ impl Metrics {
                 "Whether the key stopped signing until restart.",
                 &["key"],
             ),
+            reload_success: register(
+                &registry,
+                IntGauge::with_opts(opts(
+                    "config_reload_success_timestamp_seconds",
+                    "When the configuration in force was read.",
+                )),
+            ),
+            reload_failures: register(
+                &registry,
+                IntCounter::with_opts(opts(
+                    "config_reload_failures_total",
+                    "Configurations that were refused while the old one stayed.",
+                )),
+            ),
             registry,
         };
         gauge(&metrics.registry, "build_info", "Version of the program.", &["version"])
@@ -110,6 +129,30 @@ impl Metrics {
         self.last_signed_height.with_label_values(&[chain_id]).set(hrs.height);
         self.last_signed_round.with_label_values(&[chain_id]).set(hrs.round.into());
         self.last_signed_step.with_label_values(&[chain_id]).set(hrs.step.number().into());
+    }
+
+    /// Notes that a configuration is in force, at this second since 1970.
+    pub fn reloaded(&self, now: u64) {
+        self.reload_success.set(i64::try_from(now).unwrap_or(i64::MAX));
+    }
+
+    /// Drops the gauges of a link that is no more; what was counted stays counted. An error only says that there was none.
+    pub fn forget_link(&self, chain_id: &str, node: &str) {
+        let labels = [chain_id, node];
+        let _ = self.node_connected.remove_label_values(&labels);
+        let _ = self.node_silence.remove_label_values(&labels);
+    }
+
+    /// Drops the gauges of a chain that is no more.
+    pub fn forget_chain(&self, chain_id: &str) {
+        for gauge in [&self.last_signed_height, &self.last_signed_round, &self.last_signed_step] {
+            let _ = gauge.remove_label_values(&[chain_id]);
+        }
+    }
+
+    /// Drops the gauge of a key that is no more.
+    pub fn forget_key(&self, name: &str) {
+        let _ = self.key_stopped.remove_label_values(&[name]);
     }
 
     /// Text exposition, format 0.0.4.
@@ -161,6 +204,8 @@ mod tests {
     /// The names and labels that dashboards and alerts rely on.
     const FAMILIES: &str = "\
 build_info gauge version
+config_reload_failures_total counter 
+config_reload_success_timestamp_seconds gauge 
 double_sign_prevented_total counter chain_id,reason
 key_stopped gauge key
 last_signed_height gauge chain_id
@@ -186,6 +231,7 @@ vote_extension_resigned_total counter chain_id
         m.node_connects.with_label_values(&["c", "tcp://n:1"]).inc();
         m.node_silence.with_label_values(&["c", "tcp://n:1"]).set(0.5);
         m.key_stopped.with_label_values(&["k"]).set(0);
+        m.reloaded(1_700_000_000);
 
         let mut seen = String::new();
         for family in m.registry.gather() {

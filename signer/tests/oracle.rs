@@ -194,11 +194,11 @@ fn run(seed: u64, steps: u64, real: bool) -> Seen {
     let world = World::new(fresh);
     let mut keeper = start(&world, &mut random, &oracle, &mut seen, real);
     for _ in 0..steps {
-        let asked = request(&mut random, keeper.stores()[0].mark().hrs);
+        let asked = request(&mut random, keeper.store(0).unwrap().mark().hrs);
         if random.one_in(10) {
             world.lock().unwrap().crash = Some(crash(&mut random));
         }
-        let before = keeper.stores()[0].mark().clone();
+        let before = keeper.store(0).unwrap().mark().clone();
         let answer = keeper.answer(0, &asked, &mut |_| {});
         let made = std::mem::take(&mut world.lock().unwrap().made);
         assert!(made.len() <= 1);
@@ -224,7 +224,11 @@ fn run(seed: u64, steps: u64, real: bool) -> Seen {
             Answer::Fail(Failure::Persist(_)) => {
                 assert!(made.is_empty(), "signed without a durable mark");
                 assert!(world.lock().unwrap().crash.is_some(), "the disk was fine");
-                assert_eq!(*keeper.stores()[0].mark(), before, "the mark in memory is ahead of the disk");
+                assert_eq!(
+                    *keeper.store(0).unwrap().mark(),
+                    before,
+                    "the mark in memory is ahead of the disk"
+                );
                 assert!(matches!(keeper.answer(0, &asked, &mut |_| {}), Answer::Fail(Failure::Stopped)));
             }
             Answer::Fail(_) => {}

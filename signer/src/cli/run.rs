@@ -3,7 +3,7 @@
 use std::{path::Path, process::ExitCode};
 
 use crate::{
-    cli::{Failure, VERSION, args::LogFormat, load},
+    cli::{Failure, VERSION, args::LogFormat, in_words, load},
     io::run::{self, StartError},
 };
 
@@ -22,6 +22,7 @@ pub(super) fn run(path: &Path, log_format: LogFormat) -> Result<ExitCode, Failur
         // Before anything is started, so that no signal finds the default handler.
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hangup = signal(SignalKind::hangup())?;
         let running = run::start(&config, VERSION).map_err(|error| {
             let remedy = match &error {
                 StartError::Key { source, .. } => source.remedy(),
@@ -31,7 +32,17 @@ pub(super) fn run(path: &Path, log_format: LogFormat) -> Result<ExitCode, Failur
             };
             Failure { code: 2, error: error.into(), remedy }
         })?;
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hangup.recv() => match load(path) {
+                    // Why it failed is in the log.
+                    Ok(config) => drop(running.reload(&config)),
+                    Err(failure) => running.reload_failed(&in_words(&failure.error)),
+                },
+            }
+        }
         drop(running);
         Ok(ExitCode::SUCCESS)
     })

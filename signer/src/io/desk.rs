@@ -96,6 +96,15 @@ impl Desk {
         (answer, times)
     }
 
+    /// Takes a turn at the keeper to change something about it; `None` if there was none to be had in time.
+    pub fn with<R>(&self, change: impl FnOnce(&mut SharedKeeper) -> R) -> Option<R> {
+        let mut keeper = self.take(Instant::now()).ok()?;
+        let mut put_back = PutBack { desk: self, keeper: None };
+        let done = change(&mut keeper);
+        put_back.keeper = Some(keeper);
+        Some(done)
+    }
+
     /// Waits until nobody is being served, and lets nobody come any more. Returns whether that was in time.
     pub fn close(&self, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;

@@ -11,7 +11,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -61,6 +61,12 @@ pub(crate) struct Stop {
     socket: Mutex<Option<Stream>>,
 }
 
+/// A link at work, from outside.
+pub(crate) struct LinkHandle {
+    link: Arc<Link>,
+    thread: JoinHandle<()>,
+}
+
 /// Why a connection ended.
 #[derive(Debug, Error)]
 enum End {
@@ -97,6 +103,37 @@ impl Stop {
 
     fn watch(&self, socket: Option<Stream>) {
         *self.socket.lock().unwrap_or_else(PoisonError::into_inner) = socket;
+    }
+}
+
+// === impl LinkHandle ===
+
+impl LinkHandle {
+    /// Starts a thread that dials and serves.
+    pub(crate) fn start(link: Link, number: usize) -> std::io::Result<Self> {
+        let link = Arc::new(link);
+        let runs = Arc::clone(&link);
+        let name = format!("link-{number}");
+        let thread = thread::Builder::new().name(name).spawn(move || runs.run_for_good())?;
+        Ok(Self { link, thread })
+    }
+
+    /// Whether it serves this node for this chain.
+    pub(crate) fn is(&self, chain_id: &str, node: &NodeAddr) -> bool {
+        self.link.status.chain_id == chain_id && self.link.node == *node
+    }
+
+    pub(crate) fn status(&self) -> Arc<LinkStatus> {
+        Arc::clone(&self.link.status)
+    }
+
+    pub(crate) fn ask_to_stop(&self) {
+        self.link.stop.ask();
+        self.thread.thread().unpark();
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.thread.is_finished()
     }
 }
 

@@ -1,163 +1,85 @@
-//! From a configuration to a running signer, and back.
+//! From a configuration to a running signer, to another configuration, and to the end.
 //!
 //! Everything that can be wrong is found before the first link is dialled: keys, states, link identity, listen address.
 
+mod open;
+mod roster;
+
 use std::{
     net::{SocketAddr, TcpListener},
-    sync::Arc,
-    thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use thiserror::Error;
-use tracing::{info, warn};
+use tracing::{error, info};
 
+pub use self::open::StartError;
+use self::roster::Roster;
 use crate::{
     config::Config,
-    guard::Reason,
-    io::{
-        desk::Desk,
-        http::Endpoints,
-        identity::{IdentityError, LinkIdentity},
-        key::{self, OpenKeyError},
-        link::{Link, Stop},
-        status::{LinkStatus, Status},
-        store_file::{self, StateFileError},
-    },
-    keeper::Keeper,
-    mark::Identity,
+    io::{http::Endpoints, status::Status},
     metrics::Metrics,
-    store::{Storage, Store},
+    reload::{self, NeedsRestart, Plan},
 };
-
-/// How long stopping waits for what is under way.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A signer at work. Dropping it stops it.
 pub struct Running {
+    signer: Arc<Signer>,
     listen: SocketAddr,
-    desks: Vec<Arc<Desk>>,
-    links: Vec<(Arc<Stop>, JoinHandle<()>)>,
     endpoints: Option<Endpoints>,
 }
 
-/// Why the signer does not start.
+/// What works behind [`Running`]; whoever commands it holds a handle on it.
+pub(crate) struct Signer {
+    at_work: Mutex<AtWork>,
+    status: Arc<Status>,
+    metrics: Arc<Metrics>,
+}
+
+struct AtWork {
+    config: Config,
+    roster: Roster,
+}
+
+/// Why the old configuration stays.
 #[derive(Debug, Error)]
-pub enum StartError {
-    /// A key cannot be opened.
-    #[error("key {name:?}: {source}")]
-    Key {
-        /// Its name in the configuration.
-        name: String,
-        /// What is wrong.
-        source: OpenKeyError,
-    },
-    /// A state cannot be opened.
-    #[error("chain {chain_id}: {source}")]
-    State {
-        /// The chain.
-        chain_id: String,
-        /// What is wrong.
-        source: StateFileError,
-    },
-    /// No link identity.
+pub enum ReloadError {
+    /// The new one needs another process.
+    #[error("needs a restart: {0}")]
+    NeedsRestart(#[from] NeedsRestart),
+    /// Something in it cannot be opened.
     #[error(transparent)]
-    Identity(#[from] IdentityError),
-    /// The endpoints' address.
-    #[error("cannot listen on {address}: {source}")]
-    Listen {
-        /// From the configuration.
-        address: SocketAddr,
-        /// The system's answer.
-        source: std::io::Error,
-    },
-    /// No thread.
-    #[error("cannot start a thread: {0}")]
-    Thread(std::io::Error),
+    Open(#[from] StartError),
 }
 
 /// Opens everything and starts every link.
 pub fn start(config: &Config, version: &str) -> Result<Running, StartError> {
     let metrics = Arc::new(Metrics::new(version));
-    let mut keys = Vec::new();
-    let mut links = Vec::new();
-    let mut identity = None;
-    for (index, key_config) in config.keys.iter().enumerate() {
-        let name = key_config.name.clone();
-        let key = key::open(&key_config.backend)
-            .map_err(|source| StartError::Key { name: name.clone(), source })?;
-        let public_key = key.public_key();
-        let chains: Vec<_> = config.chains.iter().filter(|chain| chain.key == index).collect();
-        let mut stores = Vec::new();
-        for chain in &chains {
-            stores.push(open_store(config, &chain.id, public_key, &metrics)?);
-        }
-        let desk = Arc::new(Desk::new(Keeper::new(key, stores)));
-        for (at, chain) in chains.into_iter().enumerate() {
-            for node in &chain.nodes {
-                let identity = match &identity {
-                    Some(identity) => LinkIdentity::clone(identity),
-                    None => identity.insert(LinkIdentity::open(&config.state_dir)?).clone(),
-                };
-                links.push(Link {
-                    node: node.clone(),
-                    public_key,
-                    chain: at,
-                    desk: Arc::clone(&desk),
-                    identity,
-                    status: Arc::new(LinkStatus::new(chain.id.clone(), node.to_string())),
-                    metrics: Arc::clone(&metrics),
-                    stop: Arc::default(),
-                });
-            }
-        }
-        keys.push((name, desk));
-    }
-
+    let plan = reload::everything(config);
+    let mut roster = Roster::default();
+    let opened = roster.open(&plan, config, &metrics)?;
     // After the states: whoever starts a second signer shall hear of the lock, not of the port.
     let listen_error = |source| StartError::Listen { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).map_err(listen_error)?;
     let listen = listener.local_addr().map_err(listen_error)?;
+    let status = Arc::new(Status::new(Arc::clone(&metrics)));
+    let endpoints = Endpoints::start(listener, Arc::clone(&status)).map_err(listen_error)?;
 
-    let desks = keys.iter().map(|(_, desk)| Arc::clone(desk)).collect();
-    let statuses = links.iter().map(|link| Arc::clone(&link.status)).collect();
-    let status = Arc::new(Status { keys, links: statuses, metrics });
-    let endpoints = Endpoints::start(listener, status).map_err(listen_error)?;
-    info!(%listen, links = links.len(), "signer started");
-    let mut running = Running { listen, desks, links: Vec::new(), endpoints: Some(endpoints) };
-    for link in links {
-        let stop = Arc::clone(&link.stop);
-        link.metrics
-            .node_connected
-            .with_label_values(&[link.status.chain_id.as_str(), link.status.node.as_str()])
-            .set(0);
-        let thread = thread::Builder::new()
-            .name(format!("link-{}", running.links.len()))
-            .spawn(move || link.run_for_good())
-            .map_err(StartError::Thread)?;
-        running.links.push((stop, thread));
+    roster.apply(&plan, config, opened, &metrics);
+    let at_work = Mutex::new(AtWork { config: config.clone(), roster });
+    let signer = Arc::new(Signer { at_work, status, metrics });
+    // From here on dropping it ends the links.
+    let running = Running { signer, listen, endpoints: Some(endpoints) };
+    {
+        let mut at_work = running.signer.lock();
+        let AtWork { config, roster } = &mut *at_work;
+        roster.dial(&plan, config, &running.signer.metrics)?;
+        running.signer.status.show(roster.view(config));
     }
+    running.signer.metrics.reloaded(now());
+    info!(%listen, links = plan.links_added.len(), "signer started");
     Ok(running)
-}
-
-fn open_store(
-    config: &Config,
-    chain_id: &str,
-    public_key: [u8; 32],
-    metrics: &Metrics,
-) -> Result<Store<Box<dyn Storage>>, StartError> {
-    let identity = Identity { chain_id: chain_id.into(), public_key };
-    let (slots, mark) = store_file::open(&config.state_file(chain_id), identity)
-        .map_err(|source| StartError::State { chain_id: chain_id.into(), source })?;
-    info!(chain_id, public_key = hex::encode(public_key), last = %mark.hrs, "state opened");
-    if !mark.is_floor() {
-        metrics.signed(chain_id, mark.hrs);
-    }
-    // Counters that alerts look at exist from the start.
-    for reason in Reason::ALL.into_iter().filter(|reason| reason.is_double_sign()) {
-        metrics.double_sign_prevented.with_label_values(&[chain_id, reason.name()]);
-    }
-    Ok(Store::new(mark, Box::new(slots)))
 }
 
 // === impl Running ===
@@ -167,26 +89,69 @@ impl Running {
     pub fn listen(&self) -> SocketAddr {
         self.listen
     }
+
+    /// Goes over to another configuration without touching what stays the same; on failure the old one stays whole.
+    pub fn reload(&self, new: &Config) -> Result<Plan, ReloadError> {
+        self.signer.reload(new)
+    }
+
+    /// Notes that a new configuration could not even be read.
+    pub fn reload_failed(&self, error: &dyn std::fmt::Display) {
+        self.signer.reload_failed(error);
+    }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        for (stop, thread) in &self.links {
-            stop.ask();
-            thread.thread().unpark();
-        }
-        // Requests being answered are finished, also when their node never reads the reply.
-        for desk in &self.desks {
-            if !desk.close(PATIENCE) {
-                warn!("a request is still being answered");
-            }
-        }
-        // What a thread may still be in is a connect, a handshake or a slow name server; none of them signs any more.
-        let deadline = Instant::now() + PATIENCE;
-        while self.links.iter().any(|(_, thread)| !thread.is_finished()) && Instant::now() < deadline {
-            thread::sleep(Duration::from_millis(2));
-        }
+        self.signer.end();
         drop(self.endpoints.take());
         info!("signer stopped");
     }
+}
+
+// === impl Signer ===
+
+impl Signer {
+    pub(crate) fn reload(&self, new: &Config) -> Result<Plan, ReloadError> {
+        let done = self.try_reload(new);
+        match &done {
+            Ok(plan) => {
+                self.metrics.reloaded(now());
+                info!(%plan, "configuration reloaded");
+            }
+            Err(error) => self.reload_failed(error),
+        }
+        done
+    }
+
+    pub(crate) fn reload_failed(&self, reason: &dyn std::fmt::Display) {
+        self.metrics.reload_failures.inc();
+        error!(%reason, "configuration not reloaded, the old one stays");
+    }
+
+    fn try_reload(&self, new: &Config) -> Result<Plan, ReloadError> {
+        let mut at_work = self.lock();
+        let AtWork { config, roster } = &mut *at_work;
+        let plan = reload::plan(config, new)?;
+        let opened = roster.open(&plan, new, &self.metrics)?;
+        roster.apply(&plan, new, opened, &self.metrics);
+        *config = new.clone();
+        let dialled = roster.dial(&plan, config, &self.metrics);
+        self.status.show(roster.view(config));
+        dialled?;
+        Ok(plan)
+    }
+
+    fn end(&self) {
+        self.lock().roster.end(&self.metrics);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, AtWork> {
+        self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

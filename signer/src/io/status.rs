@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Instant,
@@ -22,9 +22,15 @@ pub(crate) struct LinkStatus {
 
 /// Everything that the endpoints look at.
 pub(crate) struct Status {
+    view: RwLock<View>,
+    metrics: Arc<Metrics>,
+}
+
+/// The keys and links at work, in the order of the configuration.
+#[derive(Clone, Default)]
+pub(crate) struct View {
     pub(crate) keys: Vec<(String, Arc<Desk>)>,
     pub(crate) links: Vec<Arc<LinkStatus>>,
-    pub(crate) metrics: Arc<Metrics>,
 }
 
 // === impl LinkStatus ===
@@ -57,9 +63,23 @@ impl LinkStatus {
 // === impl Status ===
 
 impl Status {
+    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
+        Self { view: RwLock::default(), metrics }
+    }
+
+    /// Shows another view from now on.
+    pub(crate) fn show(&self, view: View) {
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
+    }
+
+    fn view(&self) -> View {
+        self.view.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The exposition, with what only the moment of the scrape knows.
     pub(crate) fn exposition(&self) -> String {
-        for link in &self.links {
+        let view = self.view();
+        for link in &view.links {
             let labels = [link.chain_id.as_str(), link.node.as_str()];
             let silence = &self.metrics.node_silence;
             if link.is_connected() {
@@ -70,7 +90,7 @@ impl Status {
                 let _ = silence.remove_label_values(&labels);
             }
         }
-        for (name, desk) in &self.keys {
+        for (name, desk) in &view.keys {
             self.metrics.key_stopped.with_label_values(&[name]).set(i64::from(desk.is_stopped()));
         }
         self.metrics.text()
@@ -78,13 +98,14 @@ impl Status {
 
     /// Everything that keeps the signer from being ready; empty when it is.
     pub(crate) fn troubles(&self) -> Vec<String> {
-        let stopped = self.keys.iter().filter(|(_, desk)| desk.is_stopped());
+        let view = self.view();
+        let stopped = view.keys.iter().filter(|(_, desk)| desk.is_stopped());
         let mut troubles: Vec<_> =
             stopped.map(|(name, _)| format!("key {name} has stopped signing")).collect();
-        let mut chains: Vec<_> = self.links.iter().map(|link| link.chain_id.as_str()).collect();
+        let mut chains: Vec<_> = view.links.iter().map(|link| link.chain_id.as_str()).collect();
         chains.dedup();
         for chain in chains {
-            if !self.links.iter().any(|link| link.chain_id == chain && link.is_connected()) {
+            if !view.links.iter().any(|link| link.chain_id == chain && link.is_connected()) {
                 troubles.push(format!("chain {chain} has no node connected"));
             }
         }

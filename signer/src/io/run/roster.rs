@@ -1,0 +1,204 @@
+//! The keys, chains and links at work, and how they change: at the start, at a reload and at the end.
+//!
+//! Everything new is opened before anything old is let go, so a configuration that cannot be had leaves the old one whole. What
+//! the plan does not name is not touched: its links do not even notice.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use tracing::{error, warn};
+
+use crate::{
+    config::{ChainConfig, Config},
+    io::{
+        desk::Desk,
+        identity::LinkIdentity,
+        link::{Link, LinkHandle},
+        run::open::{StartError, open_key, open_store},
+        status::{LinkStatus, View},
+    },
+    keeper::{Brake, Keeper},
+    key::Key,
+    metrics::Metrics,
+    reload::Plan,
+    store::{Storage, Store},
+};
+
+/// How long letting go waits for what is under way.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A key at work.
+struct KeyAtWork {
+    public_key: [u8; 32],
+    desk: Arc<Desk>,
+    /// Chain id to its index at the desk and its brake.
+    chains: BTreeMap<String, (usize, Brake)>,
+}
+
+/// Everything at work. Holds no configuration of its own: the caller knows which one is in force.
+#[derive(Default)]
+pub(super) struct Roster {
+    keys: BTreeMap<String, KeyAtWork>,
+    links: Vec<LinkHandle>,
+    identity: Option<LinkIdentity>,
+}
+
+/// What is open for a plan, and nowhere at work yet.
+pub(super) struct Opened {
+    keys: BTreeMap<String, Box<dyn Key>>,
+    stores: BTreeMap<String, Store<Box<dyn Storage>>>,
+}
+
+// === impl Roster ===
+
+impl Roster {
+    /// Opens what the plan adds. Nothing is at work yet, and nothing old is touched.
+    pub(super) fn open(
+        &mut self,
+        plan: &Plan,
+        config: &Config,
+        metrics: &Metrics,
+    ) -> Result<Opened, StartError> {
+        let mut opened = Opened { keys: BTreeMap::new(), stores: BTreeMap::new() };
+        for name in &plan.keys_added {
+            opened.keys.insert(name.clone(), open_key(config, name)?);
+        }
+        for id in &plan.chains_added {
+            let name = key_of(config, chain(config, id));
+            let public_key = match opened.keys.get(name) {
+                Some(key) => key.public_key(),
+                None => self.keys[name].public_key,
+            };
+            opened.stores.insert(id.clone(), open_store(config, id, public_key, metrics)?);
+        }
+        if self.identity.is_none() && !plan.links_added.is_empty() {
+            self.identity = Some(LinkIdentity::open(&config.state_dir)?);
+        }
+        Ok(opened)
+    }
+
+    /// Puts a plan into effect, except for the links that it adds.
+    pub(super) fn apply(&mut self, plan: &Plan, config: &Config, opened: Opened, metrics: &Metrics) {
+        let Opened { keys, mut stores } = opened;
+        let (gone, kept) = std::mem::take(&mut self.links)
+            .into_iter()
+            .partition(|link| plan.links_removed.iter().any(|(chain, node)| link.is(chain, node)));
+        self.links = kept;
+        stop(gone, metrics);
+        for id in &plan.chains_removed {
+            for key in self.keys.values_mut() {
+                let Some((index, brake)) = key.chains.remove(id) else { continue };
+                // From here on nobody signs for it, also if the turn is not to be had.
+                brake.set(true);
+                if key.desk.with(|keeper| keeper.unseat(index)).is_none() {
+                    warn!(
+                        chain_id = id,
+                        "the state of a chain that was taken away stays locked until restart"
+                    );
+                }
+                metrics.forget_chain(id);
+            }
+        }
+        for name in &plan.keys_removed {
+            if let Some(key) = self.keys.remove(name) {
+                if !key.desk.close(PATIENCE) {
+                    warn!(key = name, "a request is still being answered");
+                }
+                metrics.forget_key(name);
+            }
+        }
+        for (name, key) in keys {
+            let public_key = key.public_key();
+            let desk = Arc::new(Desk::new(Keeper::new(key, Vec::new())));
+            self.keys.insert(name, KeyAtWork { public_key, desk, chains: BTreeMap::new() });
+        }
+        for id in &plan.chains_added {
+            let key = self.keys.get_mut(key_of(config, chain(config, id))).expect("opened or at work");
+            let (store, brake) = (stores.remove(id).expect("opened"), Brake::default());
+            match key.desk.with(|keeper| keeper.seat(store, brake.clone())) {
+                Some(index) => drop(key.chains.insert(id.clone(), (index, brake))),
+                None => error!(chain_id = id, "its key is stopped or stuck; the chain is not served"),
+            }
+        }
+    }
+
+    /// Dials the links that a plan adds.
+    pub(super) fn dial(
+        &mut self,
+        plan: &Plan,
+        config: &Config,
+        metrics: &Arc<Metrics>,
+    ) -> Result<(), StartError> {
+        for (id, node) in &plan.links_added {
+            let key = &self.keys[key_of(config, chain(config, id))];
+            let Some((index, _)) = key.chains.get(id) else { continue };
+            let identity = self.identity.as_ref().expect("opened with the plan").clone();
+            let link = Link {
+                node: node.clone(),
+                public_key: key.public_key,
+                chain: *index,
+                desk: Arc::clone(&key.desk),
+                identity,
+                status: Arc::new(LinkStatus::new(id.clone(), node.to_string())),
+                metrics: Arc::clone(metrics),
+                stop: Arc::default(),
+            };
+            metrics.node_connected.with_label_values(&[id.as_str(), &link.status.node]).set(0);
+            self.links.push(LinkHandle::start(link, self.links.len()).map_err(StartError::Thread)?);
+        }
+        Ok(())
+    }
+
+    /// What the endpoints shall see, in the order of the configuration.
+    pub(super) fn view(&self, config: &Config) -> View {
+        let keys = config.keys.iter().filter_map(|key| {
+            let desk = Arc::clone(&self.keys.get(&key.name)?.desk);
+            Some((key.name.clone(), desk))
+        });
+        let links = config.chains.iter().flat_map(|chain| {
+            let of_node = move |node| self.links.iter().find(move |link| link.is(&chain.id, node));
+            chain.nodes.iter().filter_map(of_node).map(LinkHandle::status)
+        });
+        View { keys: keys.collect(), links: links.collect() }
+    }
+
+    /// Ends everything; requests being answered are finished, also when their node never reads the reply.
+    pub(super) fn end(&mut self, metrics: &Metrics) {
+        for link in &self.links {
+            link.ask_to_stop();
+        }
+        for key in self.keys.values() {
+            if !key.desk.close(PATIENCE) {
+                warn!("a request is still being answered");
+            }
+        }
+        stop(std::mem::take(&mut self.links), metrics);
+    }
+}
+
+/// What a thread may still be in after this is a connect, a handshake or a slow name server; none of them signs any more.
+fn stop(links: Vec<LinkHandle>, metrics: &Metrics) {
+    for link in &links {
+        link.ask_to_stop();
+    }
+    let deadline = Instant::now() + PATIENCE;
+    while links.iter().any(|link| !link.is_finished()) && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(2));
+    }
+    for link in links {
+        let status = link.status();
+        metrics.forget_link(&status.chain_id, &status.node);
+    }
+}
+
+fn chain<'a>(config: &'a Config, id: &str) -> &'a ChainConfig {
+    config.chain(id).expect("the plan names chains of this file")
+}
+
+fn key_of<'a>(config: &'a Config, chain: &ChainConfig) -> &'a str {
+    &config.keys[chain.key].name
+}
