@@ -1,4 +1,5 @@
-//! Sign-bytes: the exact bytes that a consensus key signs, identical from CometBFT 0.34 to 2.0.
+//! Sign-bytes: the exact bytes that a consensus key signs, identical from CometBFT 0.34 to 2.0. Those of Tendermint 0.33 are
+//! in [`amino`]; only what reads sign-bytes back reads both.
 //!
 //! `uvarint(len) || proto` of the canonical structs (spec/signer.md §3.5; CometBFT `types/canonical.go`). The chain id
 //! is always the one that the caller has validated, never one taken unseen from a request. Validator address, index
@@ -9,7 +10,9 @@
 
 use prost::Message;
 
-use crate::privval::{BlockId, Proposal, Timestamp, Vote};
+use crate::privval::{BlockId, PRECOMMIT, PREVOTE, PROPOSAL, Proposal, Timestamp, Vote};
+
+pub mod amino;
 
 #[derive(Clone, PartialEq, Message)]
 struct CanonicalVote {
@@ -119,47 +122,79 @@ pub struct SignBytes {
     pub chain_id: String,
 }
 
-/// Reads delimited sign-bytes of a vote or a proposal back; `None` when they are not exactly such bytes.
+/// Reads delimited sign-bytes of a vote or a proposal back, of either form; `None` when they are not exactly such bytes.
 pub fn read(sign_bytes: &[u8]) -> Option<SignBytes> {
-    if let Ok(vote) = CanonicalVote::decode_length_delimited(sign_bytes)
-        && vote.encode_length_delimited_to_vec() == sign_bytes
-        && matches!(vote.r#type, crate::privval::PREVOTE | crate::privval::PRECOMMIT)
-    {
-        return Some(SignBytes {
+    let said = match Read::exactly(sign_bytes)? {
+        Read::Vote(vote) => SignBytes {
             r#type: vote.r#type,
             height: vote.height,
             round: vote.round,
             timestamp: vote.timestamp?,
             chain_id: vote.chain_id,
-        });
-    }
-    let proposal = CanonicalProposal::decode_length_delimited(sign_bytes).ok()?;
-    let same = proposal.encode_length_delimited_to_vec() == sign_bytes;
-    (same && proposal.r#type == crate::privval::PROPOSAL).then_some(SignBytes {
-        r#type: proposal.r#type,
-        height: proposal.height,
-        round: proposal.round,
-        timestamp: proposal.timestamp?,
-        chain_id: proposal.chain_id,
-    })
+        },
+        Read::Proposal(proposal) => SignBytes {
+            r#type: proposal.r#type,
+            height: proposal.height,
+            round: proposal.round,
+            timestamp: proposal.timestamp?,
+            chain_id: proposal.chain_id,
+        },
+        Read::AminoVote(vote) => vote.into(),
+        Read::AminoProposal(proposal) => proposal.into(),
+    };
+    Some(said)
 }
 
-/// Whether two vote or proposal sign-bytes differ in their timestamp and in nothing else.
+/// Whether two vote or proposal sign-bytes differ in their timestamp and in nothing else, their form included.
 pub fn differ_only_in_timestamp(a: &[u8], b: &[u8]) -> bool {
-    if a == b {
-        return false;
-    }
-    let votes = (CanonicalVote::decode_length_delimited(a), CanonicalVote::decode_length_delimited(b));
-    if let (Ok(a), Ok(b)) = votes
-        && a.r#type != crate::privval::PROPOSAL
-    {
-        return CanonicalVote { timestamp: None, ..a } == CanonicalVote { timestamp: None, ..b };
-    }
-    match (CanonicalProposal::decode_length_delimited(a), CanonicalProposal::decode_length_delimited(b)) {
-        (Ok(a), Ok(b)) => {
-            CanonicalProposal { timestamp: None, ..a } == CanonicalProposal { timestamp: None, ..b }
+    a != b
+        && match (Read::exactly(a), Read::exactly(b)) {
+            (Some(a), Some(b)) => a.without_timestamp() == b.without_timestamp(),
+            _ => false,
         }
-        _ => false,
+}
+
+/// Sign-bytes in the form that they have. A vote for nil has both and counts as the newer one.
+#[derive(PartialEq)]
+enum Read {
+    Vote(CanonicalVote),
+    Proposal(CanonicalProposal),
+    AminoVote(amino::CanonicalVote),
+    AminoProposal(amino::CanonicalProposal),
+}
+
+// === impl Read ===
+
+impl Read {
+    /// Only what encodes to the same bytes again.
+    fn exactly(sign_bytes: &[u8]) -> Option<Self> {
+        fn read<M: Message + Default>(sign_bytes: &[u8], like: impl Fn(&M) -> bool) -> Option<M> {
+            let said = M::decode_length_delimited(sign_bytes).ok().filter(like)?;
+            (said.encode_length_delimited_to_vec() == sign_bytes).then_some(said)
+        }
+        let is_vote = |r#type| matches!(r#type, PREVOTE | PRECOMMIT);
+        None.or_else(|| {
+            let like = |it: &CanonicalVote| is_vote(it.r#type) && it.timestamp.is_some();
+            read(sign_bytes, like).map(Self::Vote)
+        })
+        .or_else(|| {
+            let like = |it: &CanonicalProposal| it.r#type == PROPOSAL && it.timestamp.is_some();
+            read(sign_bytes, like).map(Self::Proposal)
+        })
+        .or_else(|| read(sign_bytes, |it: &amino::CanonicalVote| is_vote(it.r#type)).map(Self::AminoVote))
+        .or_else(|| {
+            read(sign_bytes, |it: &amino::CanonicalProposal| it.r#type == PROPOSAL).map(Self::AminoProposal)
+        })
+    }
+
+    fn without_timestamp(mut self) -> Self {
+        match &mut self {
+            Self::Vote(it) => it.timestamp = None,
+            Self::Proposal(it) => it.timestamp = None,
+            Self::AminoVote(it) => it.timestamp = None,
+            Self::AminoProposal(it) => it.timestamp = None,
+        }
+        self
     }
 }
 
@@ -175,7 +210,7 @@ fn canonical_block_id(block_id: Option<&BlockId>) -> Option<CanonicalBlockId> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::privval::{PRECOMMIT, PREVOTE, PROPOSAL, PartSetHeader};
+    use crate::privval::PartSetHeader;
 
     const CHAIN: &str = "test-1";
     const TS: Timestamp = Timestamp { seconds: 1_700_000_000, nanos: 123_456_789 };

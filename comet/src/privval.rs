@@ -7,6 +7,8 @@
 
 use prost::{Message as _, Oneof};
 
+pub mod amino;
+
 /// Any message of the protocol: exactly one of [`Sum`], or an unknown one (`None`).
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Message {

@@ -3,7 +3,7 @@
 
 use comet::{
     canonical, frame,
-    privval::{Message, Sum},
+    privval::{Message, Sum, amino},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -26,6 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fn judge(body: &[u8]) {
+    judge_amino(body);
     let Ok(message) = Message::from_body(body) else { return };
     // What was understood encodes and decodes to itself.
     let again = frame::encode(&message);
@@ -52,5 +53,18 @@ fn judge(body: &[u8]) {
             }
         }
         _ => {}
+    }
+}
+
+/// Of Tendermint 0.33: what was understood is written to the last byte as it was read.
+fn judge_amino(body: &[u8]) {
+    let Ok(sum) = amino::from_body(body) else { return };
+    assert_eq!(amino::to_body(&sum).as_deref(), Some(body));
+    if let Sum::SignVoteRequest(request) = sum
+        && let Some(vote) = request.vote
+        && matches!(vote.r#type, 1 | 2)
+    {
+        let bytes = canonical::amino::vote("fuzz-1", &vote);
+        assert_eq!(canonical::read(&bytes).map(|said| said.height), Some(vote.height));
     }
 }
