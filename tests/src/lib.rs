@@ -4,11 +4,13 @@
 //! - [`process`], [`ports`], [`binaries`], [`http`], [`exposition`], [`scratch`]: a program under test, what it listens on, where it
 //!   comes from, and what it answers
 //! - [`comet_node`], [`node_line`], [`hub`]: real nodes of every line, and a real Cosmos SDK chain of many validators
+//! - [`abci_app`]: an application for such a node that extends votes
 //! - [`signer_process`], [`monitor_process`]: Palisade's own programs, as processes
 //! - [`privval_wire`], [`recorder`]: what stands between a node and its signer and remembers every signature
 //!
 //! Everything here blocks and uses threads: a test reads from top to bottom, and no runtime hides a stall.
 
+pub mod abci_app;
 pub mod binaries;
 pub mod comet_node;
 pub mod exposition;

@@ -16,6 +16,7 @@ use anyhow::{Context, Result};
 use comet::canonical;
 use comet::key::PublicKey;
 use comet::privval::{Message, Sum};
+use prost::Message as _;
 
 use crate::privval_wire::Wire;
 
@@ -68,6 +69,10 @@ pub struct Record {
     pub connects: usize,
     /// Signatures that were released and never reached the node.
     pub lost: usize,
+    /// Length of each extension that was signed, by height and round.
+    pub extensions: BTreeMap<(i64, i32), usize>,
+    /// Bytes of the longest answer.
+    pub longest_answer: usize,
 }
 
 impl Record {
@@ -163,7 +168,7 @@ impl Relay {
             let request = node.receive()?;
             signer.send(&request)?;
             let answer = signer.receive()?;
-            if self.note(&answer)? {
+            if self.note(&request, &answer)? {
                 return Ok(());
             }
             node.send(&answer)?;
@@ -188,7 +193,9 @@ impl Relay {
     }
 
     /// Records a signature; says whether it is to be lost.
-    fn note(&self, answer: &Message) -> Result<bool> {
+    fn note(&self, request: &Message, answer: &Message) -> Result<bool> {
+        self.with(|record| record.longest_answer = record.longest_answer.max(answer.encoded_len()));
+        self.note_extension(request, answer);
         let (slot, sign_bytes, signature, error) = match &answer.sum {
             Some(Sum::SignedVoteResponse(answer)) => {
                 let vote = answer.vote.as_ref().context("an answer without a vote")?;
@@ -218,6 +225,20 @@ impl Relay {
             record.lost += usize::from(lose);
             lose
         }))
+    }
+
+    fn note_extension(&self, request: &Message, answer: &Message) {
+        if let (Some(Sum::SignVoteRequest(request)), Some(Sum::SignedVoteResponse(answer))) =
+            (&request.sum, &answer.sum)
+            && let (Some(asked), Some(vote)) = (&request.vote, &answer.vote)
+            && !vote.extension_signature.is_empty()
+        {
+            let bytes = canonical::extension(&self.chain_id, asked.height, asked.round, &asked.extension);
+            self.with(|record| {
+                record.forged += usize::from(!self.key.verify(&bytes, &vote.extension_signature));
+                record.extensions.insert((asked.height, asked.round), asked.extension.len());
+            });
+        }
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut Record) -> T) -> T {
