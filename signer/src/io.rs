@@ -14,4 +14,6 @@ pub mod secret_file;
 pub mod state_cmd;
 mod status;
 pub mod store_file;
+mod systemd;
+mod ward;
 pub mod wire;

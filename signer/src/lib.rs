@@ -14,6 +14,10 @@
 //! To audit the double-sign rule read [`guard`], then [`store`]; they need each other and nothing else. Everything here is a
 //! function of its arguments, except [`io`], which has the sockets, files, clocks, randomness and logs.
 
+// Unit tests share their requests and nodes with the tests outside, which know this crate by its name.
+#[cfg(test)]
+extern crate self as palisade_signer;
+
 pub mod backoff;
 pub mod cli;
 pub mod config;

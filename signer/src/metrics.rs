@@ -39,6 +39,10 @@ pub struct Metrics {
     pub node_connects: IntCounterVec,
     /// `{chain_id,node}`: seconds since the node was heard; absent without a link. Set at each scrape.
     pub node_silence: GaugeVec,
+    /// `{chain_id,node}`: seconds since its last ping; absent without a link. Set at each scrape.
+    pub node_ping_age: GaugeVec,
+    /// `{chain_id,node}`: when the node last asked for a signature, in seconds since 1970.
+    pub last_request: GaugeVec,
     /// `{key}`: 1 once a mark could not be made durable, until restart.
     pub key_stopped: IntGaugeVec,
     /// Seconds since 1970 at which the configuration in force was read.
@@ -95,7 +99,19 @@ impl Metrics {
             ),
             node_connected: gauge(&registry, "node_connected", "Whether the link to the node is up.", node),
             node_connects: counter(&registry, "node_connects_total", "Links made to the node.", node),
-            node_silence: silence(&registry, node),
+            node_silence: age(
+                &registry,
+                "node_silence_seconds",
+                "Time since the node was heard; nodes ping every 3.3 s.",
+                node,
+            ),
+            node_ping_age: age(&registry, "ping_age_seconds", "Time since the node's last ping.", node),
+            last_request: age(
+                &registry,
+                "last_request_timestamp_seconds",
+                "When the node last asked for a signature.",
+                node,
+            ),
             key_stopped: gauge(
                 &registry,
                 "key_stopped",
@@ -141,6 +157,8 @@ impl Metrics {
         let labels = [chain_id, node];
         let _ = self.node_connected.remove_label_values(&labels);
         let _ = self.node_silence.remove_label_values(&labels);
+        let _ = self.node_ping_age.remove_label_values(&labels);
+        let _ = self.last_request.remove_label_values(&labels);
     }
 
     /// Drops the gauges of a chain that is no more.
@@ -186,9 +204,8 @@ fn gauge(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGau
     register(registry, IntGaugeVec::new(opts(name, help), labels))
 }
 
-fn silence(registry: &Registry, labels: &[&str]) -> GaugeVec {
-    let opts = opts("node_silence_seconds", "Time since the node was heard; nodes ping every 3.3 s.");
-    register(registry, GaugeVec::new(opts, labels))
+fn age(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
+    register(registry, GaugeVec::new(opts(name, help), labels))
 }
 
 fn histogram(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> HistogramVec {
@@ -208,12 +225,14 @@ config_reload_failures_total counter
 config_reload_success_timestamp_seconds gauge 
 double_sign_prevented_total counter chain_id,reason
 key_stopped gauge key
+last_request_timestamp_seconds gauge chain_id,node
 last_signed_height gauge chain_id
 last_signed_round gauge chain_id
 last_signed_step gauge chain_id
 node_connected gauge chain_id,node
 node_connects_total counter chain_id,node
 node_silence_seconds gauge chain_id,node
+ping_age_seconds gauge chain_id,node
 request_duration_seconds histogram chain_id,phase
 requests_total counter chain_id,reason,result,type
 vote_extension_resigned_total counter chain_id
@@ -230,6 +249,8 @@ vote_extension_resigned_total counter chain_id
         m.node_connected.with_label_values(&["c", "tcp://n:1"]).set(1);
         m.node_connects.with_label_values(&["c", "tcp://n:1"]).inc();
         m.node_silence.with_label_values(&["c", "tcp://n:1"]).set(0.5);
+        m.node_ping_age.with_label_values(&["c", "tcp://n:1"]).set(0.5);
+        m.last_request.with_label_values(&["c", "tcp://n:1"]).set(1.5e9);
         m.key_stopped.with_label_values(&["k"]).set(0);
         m.reloaded(1_700_000_000);
 

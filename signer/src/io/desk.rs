@@ -2,7 +2,8 @@
 //!
 //! The keeper is *moved* to whoever has the turn and moved back after, so two links cannot use it at once, and a panic
 //! in the middle leaves the desk empty: the key stops. Nobody waits for a turn longer than [`BUDGET`], because the node
-//! hangs up after 5 s and needs time to ask again; only the one whose own turn it is waits as long as the disk does.
+//! hangs up after 5 s and needs time to ask again. The one whose own turn it is waits as long as the disk does, but not its node:
+//! see [`crate::io::ward`].
 //!
 //! Why not a thread of its own for each keeper, with a channel? That costs two more wake-ups for each signature, 50 to 60 µs
 //! where the whole signature takes 100 (measured: fdatasync plus loopback round trip 142 µs in one thread, 183 to 216 with
@@ -11,7 +12,7 @@
 use std::{
     sync::{
         Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -22,8 +23,9 @@ use crate::{
     store::Storage,
 };
 
-/// How long a request may wait for its turn (spec/signer.md §3.9).
-pub const BUDGET: Duration = Duration::from_millis(2500);
+/// How long a request may wait for its turn: every answer leaves within 2.5 s (spec/signer.md §3.9), and whoever got the
+/// last moment of it needs some for the signature.
+pub const BUDGET: Duration = Duration::from_millis(2250);
 
 /// The keeper that every link of a key comes to.
 pub type SharedKeeper = Keeper<Box<dyn Storage>>;
@@ -33,6 +35,9 @@ pub struct Desk {
     turn: Mutex<Turn>,
     free: Condvar,
     stopped: AtomicBool,
+    /// Milliseconds after `epoch` at which the keeper was taken; 0 while it is free.
+    taken: AtomicU64,
+    epoch: Instant,
 }
 
 enum Turn {
@@ -67,7 +72,8 @@ impl Desk {
     /// Opens the desk.
     pub fn new(keeper: SharedKeeper) -> Self {
         let stopped = AtomicBool::new(keeper.is_stopped());
-        Self { turn: Mutex::new(Turn::Free(Box::new(keeper))), free: Condvar::new(), stopped }
+        let turn = Mutex::new(Turn::Free(Box::new(keeper)));
+        Self { turn, free: Condvar::new(), stopped, taken: AtomicU64::new(0), epoch: Instant::now() }
     }
 
     /// Whether the key has stopped signing until restart.
@@ -132,7 +138,10 @@ impl Desk {
                 });
             }
             match std::mem::replace(&mut *turn, Turn::Taken) {
-                Turn::Free(keeper) => return Ok(keeper),
+                Turn::Free(keeper) => {
+                    self.taken.store(self.now(), Ordering::Relaxed);
+                    return Ok(keeper);
+                }
                 Turn::Lost => {
                     *turn = Turn::Lost;
                     return Err(Failure::Stopped);
@@ -141,6 +150,19 @@ impl Desk {
             }
             turn = self.free.wait_timeout(turn, BUDGET - waited).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// How long the keeper has been out for the request that has it now; zero while it is free.
+    pub fn busy_for(&self) -> Duration {
+        match self.taken.load(Ordering::Relaxed) {
+            0 => Duration::ZERO,
+            taken => Duration::from_millis(self.now().saturating_sub(taken)),
+        }
+    }
+
+    /// Milliseconds since the desk was opened, never 0.
+    fn now(&self) -> u64 {
+        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
     }
 
     fn lock(&self) -> MutexGuard<'_, Turn> {
@@ -161,6 +183,7 @@ impl Drop for PutBack<'_> {
                 Turn::Lost
             }
         };
+        self.desk.taken.store(0, Ordering::Relaxed);
         *self.desk.lock() = turn;
         self.desk.free.notify_all();
     }

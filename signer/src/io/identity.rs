@@ -46,6 +46,12 @@ impl LinkIdentity {
         }
     }
 
+    /// The identity with this key.
+    #[cfg(test)]
+    pub(crate) fn of(key: &PrivateKey) -> Self {
+        Self(key.to_expanded())
+    }
+
     /// A copy for one handshake.
     pub(crate) fn key(&self) -> PrivateKey {
         PrivateKey::from_expanded(&self.0)

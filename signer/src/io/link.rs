@@ -4,14 +4,23 @@
 //! thread that waits for one node is the shortest way from its request to its answer.
 //!
 //! A refusal is a reply; the connection ends only for framing, cryptography or silence.
+//!
+//! # When the disk hangs
+//!
+//! A thread in `fdatasync` or in an HSM cannot be called back, and its node must not wait longer than 2.5 s. So before a link
+//! goes to the desk it parks its connection, and takes it back after. Whoever is overdue loses it to a new thread
+//! ([`handle`]), which says "timeout" and serves on; the old one finds its place empty, has nothing to send a late
+//! signature on, and ends. That costs two uncontended locks for each signature, and no hop between threads.
+
+mod handle;
+mod note;
+#[cfg(test)]
+mod tests;
 
 use std::{
     panic::{self, AssertUnwindSafe},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::{self, JoinHandle},
+    sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -23,21 +32,25 @@ use rand_core::{OsRng, RngCore};
 use thiserror::Error;
 use tracing::{debug, error, info, warn};
 
+pub(crate) use self::handle::{LinkHandle, Parking, Stop};
+use self::{
+    handle::{Connection, Taken},
+    note::Event,
+};
+
 use crate::{
     backoff::Backoff,
     config::NodeAddr,
     io::{
-        desk::{Desk, Times},
-        dial::{Stream, dial},
+        desk::Desk,
+        dial::dial,
         identity::LinkIdentity,
         status::LinkStatus,
         wire::{Wire, WireError},
     },
-    keeper::Answer,
-    mark::Step,
+    keeper::{Answer, Signed},
     metrics::Metrics,
     reply::{self, Kind},
-    request::Request,
     session::{self, Ask},
 };
 
@@ -49,23 +62,15 @@ pub(crate) struct Link {
     pub(crate) chain: usize,
     pub(crate) desk: Arc<Desk>,
     pub(crate) identity: LinkIdentity,
-    pub(crate) status: Arc<LinkStatus>,
+    pub(crate) status: LinkStatus,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) stop: Arc<Stop>,
+    pub(crate) stop: Stop,
+    /// Where the connection is while the desk has the link's thread.
+    pub(crate) parked: Parking,
 }
 
-/// Ends a link from outside: it finishes the request that it is at.
-#[derive(Default)]
-pub(crate) struct Stop {
-    asked: AtomicBool,
-    socket: Mutex<Option<Stream>>,
-}
-
-/// A link at work, from outside.
-pub(crate) struct LinkHandle {
-    link: Arc<Link>,
-    thread: JoinHandle<()>,
-}
+/// Makes the reply to one request out of its signature.
+type ReplyTo = Box<dyn FnOnce(&Signed) -> Sum>;
 
 /// Why a connection ended.
 #[derive(Debug, Error)]
@@ -78,94 +83,51 @@ enum End {
     Unanswerable,
     #[error("the signer stops")]
     Stopped,
-}
-
-/// What happened to a message, for metrics and logs after the reply is out.
-enum Event {
-    Plain(&'static str),
-    Rejected(Kind, session::Reject),
-    Judged(Request, Box<Answer>, Times),
-}
-
-// === impl Stop ===
-
-impl Stop {
-    pub(crate) fn ask(&self) {
-        self.asked.store(true, Ordering::SeqCst);
-        if let Some(socket) = &*self.socket.lock().unwrap_or_else(PoisonError::into_inner) {
-            socket.stop_reading();
-        }
-    }
-
-    fn is_asked(&self) -> bool {
-        self.asked.load(Ordering::SeqCst)
-    }
-
-    fn watch(&self, socket: Option<Stream>) {
-        *self.socket.lock().unwrap_or_else(PoisonError::into_inner) = socket;
-    }
-}
-
-// === impl LinkHandle ===
-
-impl LinkHandle {
-    /// Starts a thread that dials and serves.
-    pub(crate) fn start(link: Link, number: usize) -> std::io::Result<Self> {
-        let link = Arc::new(link);
-        let runs = Arc::clone(&link);
-        let name = format!("link-{number}");
-        let thread = thread::Builder::new().name(name).spawn(move || runs.run_for_good())?;
-        Ok(Self { link, thread })
-    }
-
-    /// Whether it serves this node for this chain.
-    pub(crate) fn is(&self, chain_id: &str, node: &NodeAddr) -> bool {
-        self.link.status.chain_id == chain_id && self.link.node == *node
-    }
-
-    pub(crate) fn status(&self) -> Arc<LinkStatus> {
-        Arc::clone(&self.link.status)
-    }
-
-    pub(crate) fn ask_to_stop(&self) {
-        self.link.stop.ask();
-        self.thread.thread().unpark();
-    }
-
-    pub(crate) fn is_finished(&self) -> bool {
-        self.thread.is_finished()
-    }
+    #[error("taken over by another thread")]
+    TakenOver,
 }
 
 // === impl Link ===
 
 impl Link {
     /// Dials and serves until it is stopped, also when a message brings out a bug in this program. If the keeper was at
-    /// work then, its desk has stopped the key.
-    pub(crate) fn run_for_good(&self) {
-        while panic::catch_unwind(AssertUnwindSafe(|| self.run())).is_err() {
+    /// work then, its desk has stopped the key. Ends early when another thread has taken over the connection.
+    fn run_for_good(&self, tenure: u64, mut taken: Option<Taken>) {
+        while self.parked.is_tenant(tenure) {
+            let taken = taken.take();
+            if panic::catch_unwind(AssertUnwindSafe(|| self.run(tenure, taken))).is_ok() {
+                break;
+            }
+            if !self.parked.is_tenant(tenure) {
+                break;
+            }
             let (chain_id, node) = (self.status.chain_id.as_str(), self.status.node.as_str());
             error!(chain_id, node, "link panicked, dialling anew");
+            drop(self.parked.take(tenure));
             self.disconnected();
             thread::sleep(Duration::from_secs(1));
         }
     }
 
-    fn run(&self) {
+    fn run(&self, tenure: u64, mut taken: Option<Taken>) {
         let (chain_id, node) = (self.status.chain_id.as_str(), self.status.node.as_str());
         let mut backoff = Backoff::new();
         let mut told = false;
         while !self.stop.is_asked() {
-            match self.connect() {
-                Ok(mut wire) => {
+            self.status.beat();
+            let connection = match taken.take() {
+                Some(taken) => Ok(self.tell_timeout(taken)),
+                None => self.connect().map(|wire| Some(self.connected(wire))),
+            };
+            match connection {
+                Ok(connection) => {
                     backoff.reset();
                     told = false;
-                    self.status.heard(Instant::now());
-                    self.status.set_connected(true);
-                    self.metrics.node_connected.with_label_values(&[chain_id, node]).set(1);
-                    self.metrics.node_connects.with_label_values(&[chain_id, node]).inc();
-                    info!(chain_id, node, "connected");
-                    let Err(end) = self.serve(&mut wire);
+                    let end = match connection.map(|connection| self.serve(tenure, connection)) {
+                        Some(Err(End::TakenOver)) => return,
+                        Some(Err(end)) => end,
+                        None => End::Wire(WireError::Closed),
+                    };
                     self.disconnected();
                     if matches!(end, End::Stopped) || self.stop.is_asked() {
                         info!(chain_id, node, "disconnected");
@@ -190,6 +152,25 @@ impl Link {
         }
     }
 
+    fn connected(&self, wire: Wire) -> Box<Connection> {
+        let (chain_id, node) = (self.status.chain_id.as_str(), self.status.node.as_str());
+        self.status.heard(Instant::now());
+        self.status.set_connected(true);
+        self.metrics.node_connected.with_label_values(&[chain_id, node]).set(1);
+        self.metrics.node_connects.with_label_values(&[chain_id, node]).inc();
+        info!(chain_id, node, "connected");
+        Box::new(Connection { wire, frames: frame::Decoder::new(MAX_FROM_NODE) })
+    }
+
+    /// Answers in the place of a thread that is stuck with the request; then the connection goes on.
+    fn tell_timeout(&self, taken: Taken) -> Option<Box<Connection>> {
+        let Taken { mut connection, hrs, kind, since } = taken;
+        let reply = reply::refusal(kind, "timeout: the disk or the key hangs", false);
+        let sent = connection.wire.send(&frame::encode(&Message::of(reply)));
+        self.note(&Event::Overdue(hrs), since);
+        sent.is_ok().then_some(connection)
+    }
+
     fn disconnected(&self) {
         self.status.set_connected(false);
         let labels = [self.status.chain_id.as_str(), self.status.node.as_str()];
@@ -209,125 +190,65 @@ impl Link {
         }
     }
 
-    fn serve(&self, wire: &mut Wire) -> Result<std::convert::Infallible, End> {
-        let mut frames = frame::Decoder::new(MAX_FROM_NODE);
+    fn serve(&self, tenure: u64, mut connection: Box<Connection>) -> Result<std::convert::Infallible, End> {
+        let mut since = Instant::now();
         loop {
-            wire.receive(&mut |data| frames.push(data))?;
-            let since = Instant::now();
-            self.status.heard(since);
-            while let Some(body) = frames.next()? {
-                // Asked for after the socket was handed over for watching, so none is missed.
-                if self.stop.is_asked() {
-                    return Err(End::Stopped);
-                }
-                let (reply, event) = self.answer(body, since).ok_or(End::Unanswerable)?;
-                wire.send(&frame::encode(&Message::of(reply)))?;
-                self.note(&event, since);
+            let Connection { wire, frames } = &mut *connection;
+            let Some(body) = frames.next()? else {
+                wire.receive(&mut |data| frames.push(data))?;
+                since = Instant::now();
+                self.status.heard(since);
+                continue;
+            };
+            // Asked for after the socket was handed over for watching, so none is missed.
+            if self.stop.is_asked() {
+                return Err(End::Stopped);
             }
+            let ask = session::read(&self.status.chain_id, body);
+            let (reply, event);
+            (connection, reply, event) = self.answer(ask, tenure, connection, since)?;
+            connection.wire.send(&frame::encode(&Message::of(reply)))?;
+            self.note(&event, since);
         }
     }
 
-    /// The reply to one message; `None` when no reply fits.
-    fn answer(&self, body: &[u8], since: Instant) -> Option<(Sum, Event)> {
-        let judged = |kind, request: Request, signed: &dyn Fn(&crate::keeper::Signed) -> Sum| {
-            let (answer, times) = self.desk.ask(self.chain, &request, since);
-            let reply = match &answer {
-                Answer::Sign(it) => signed(it),
-                Answer::Refuse(it) => reply::refusal(kind, &it.to_string(), it.reason.is_double_sign()),
-                Answer::Fail(it) => reply::refusal(kind, &it.to_string(), false),
-            };
-            (reply, Event::Judged(request, Box::new(answer), times))
-        };
-        Some(match session::read(&self.status.chain_id, body) {
-            Ask::Ping => (session::pong(), Event::Plain("ping")),
-            Ask::PubKey => (reply::pub_key(self.public_key), Event::Plain("pub_key")),
+    /// The reply to one message, and the connection to send it on.
+    fn answer(
+        &self,
+        ask: Ask,
+        tenure: u64,
+        connection: Box<Connection>,
+        since: Instant,
+    ) -> Result<(Box<Connection>, Sum, Event), End> {
+        let (kind, request, signed): (_, _, ReplyTo) = match ask {
             Ask::Vote(request, vote) => {
-                judged(Kind::Vote, request, &|signed| reply::signed_vote(vote.clone(), signed))
+                (Kind::Vote, request, Box::new(|signed| reply::signed_vote(vote, signed)))
             }
             Ask::Proposal(request, proposal) => {
-                judged(Kind::Proposal, request, &|signed| reply::signed_proposal(proposal.clone(), signed))
+                (Kind::Proposal, request, Box::new(|signed| reply::signed_proposal(proposal, signed)))
             }
-            Ask::Invalid(kind, reject) => (session::rejection(kind, &reject), Event::Rejected(kind, reject)),
-            Ask::Unanswerable => return None,
-        })
-    }
-
-    /// Metrics and logs of a message whose reply is out.
-    fn note(&self, event: &Event, since: Instant) {
-        let chain_id = self.status.chain_id.as_str();
-        let node = self.status.node.as_str();
-        let count = |r#type: &str, result: &str, reason: &str| {
-            self.metrics.requests.with_label_values(&[chain_id, r#type, result, reason]).inc();
+            Ask::Ping => {
+                self.status.pinged(since);
+                return Ok((connection, session::pong(), Event::Plain("ping")));
+            }
+            Ask::PubKey => return Ok((connection, reply::pub_key(self.public_key), Event::Plain("pub_key"))),
+            Ask::Invalid(kind, reject) => {
+                return Ok((connection, session::rejection(kind, &reject), Event::Rejected(kind, reject)));
+            }
+            Ask::Unanswerable => return Err(End::Unanswerable),
         };
-        match event {
-            Event::Plain(r#type) => count(r#type, "answered", ""),
-            Event::Rejected(kind, reject) => {
-                warn!(chain_id, node, reason = %reject, "request refused as invalid");
-                count(kind_name(*kind), "invalid", reject.name());
-            }
-            Event::Judged(request, answer, times) => {
-                let hrs = request.hrs();
-                let (r#type, height, round) = (step_name(hrs.step), hrs.height, hrs.round);
-                self.time(times, since);
-                match &**answer {
-                    Answer::Sign(signed) => {
-                        debug!(chain_id, node, r#type, height, round, repeat = signed.repeat, "signed");
-                        count(r#type, if signed.repeat { "repeated" } else { "signed" }, "");
-                        self.metrics.signed(chain_id, hrs);
-                        if signed.repeat && signed.extension_signature.is_some() {
-                            self.metrics.extension_resigned.with_label_values(&[chain_id]).inc();
-                        }
-                    }
-                    Answer::Refuse(refusal) if refusal.reason.is_double_sign() => {
-                        error!(chain_id, node, r#type, height, round, reason = %refusal, "double sign prevented");
-                        count(r#type, "refused", refusal.reason.name());
-                        let labels = [chain_id, refusal.reason.name()];
-                        self.metrics.double_sign_prevented.with_label_values(&labels).inc();
-                    }
-                    Answer::Refuse(refusal) => {
-                        warn!(chain_id, node, r#type, height, round, reason = %refusal, "request refused");
-                        count(r#type, "refused", refusal.reason.name());
-                    }
-                    Answer::Fail(failure) => {
-                        error!(chain_id, node, r#type, height, round, reason = %failure, "request failed");
-                        count(r#type, "failed", failure.name());
-                    }
-                }
-            }
-        }
-    }
-
-    fn time(&self, times: &Times, since: Instant) {
-        let chain_id = self.status.chain_id.as_str();
-        let observe = |phase: &str, from: Instant, to: Instant| {
-            let seconds = to.saturating_duration_since(from).as_secs_f64();
-            self.metrics.request_duration.with_label_values(&[chain_id, phase]).observe(seconds);
+        // While the disk or the key has this thread, the connection can be taken over; then the answer goes nowhere.
+        self.parked.park(Taken { connection, hrs: request.hrs(), kind, since });
+        let (answer, times) = self.desk.ask(self.chain, &request, since);
+        let Some(Taken { connection, .. }) = self.parked.take(tenure) else {
+            self.note(&Event::TooLate(request, Box::new(answer)), since);
+            return Err(End::TakenOver);
         };
-        let mut before = since;
-        let phases =
-            [("wait", times.turn), ("check", times.check), ("persist", times.persist), ("sign", times.sign)];
-        for (phase, at) in phases {
-            if let Some(at) = at {
-                observe(phase, before, at);
-                before = at;
-            }
-        }
-        observe("total", since, Instant::now());
-    }
-}
-
-fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::PubKey => "pub_key",
-        Kind::Vote => "vote",
-        Kind::Proposal => "proposal",
-        Kind::SignBytes => "sign_bytes",
-    }
-}
-
-fn step_name(step: Step) -> &'static str {
-    match step {
-        Step::Propose => "proposal",
-        other => other.name(),
+        let reply = match &answer {
+            Answer::Sign(it) => signed(it),
+            Answer::Refuse(it) => reply::refusal(kind, &it.to_string(), it.reason.is_double_sign()),
+            Answer::Fail(it) => reply::refusal(kind, &it.to_string(), false),
+        };
+        Ok((connection, reply, Event::Judged(request, Box::new(answer), times)))
     }
 }

@@ -18,7 +18,7 @@ pub use self::open::StartError;
 use self::roster::Roster;
 use crate::{
     config::Config,
-    io::{http::Endpoints, status::Status},
+    io::{http::Endpoints, status::Status, systemd::Notifier, ward::Ward},
     metrics::Metrics,
     reload::{self, NeedsRestart, Plan},
 };
@@ -27,6 +27,7 @@ use crate::{
 pub struct Running {
     signer: Arc<Signer>,
     listen: SocketAddr,
+    ward: Option<Ward>,
     endpoints: Option<Endpoints>,
 }
 
@@ -35,6 +36,7 @@ pub(crate) struct Signer {
     at_work: Mutex<AtWork>,
     status: Arc<Status>,
     metrics: Arc<Metrics>,
+    notifier: Arc<Notifier>,
 }
 
 struct AtWork {
@@ -68,9 +70,11 @@ pub fn start(config: &Config, version: &str) -> Result<Running, StartError> {
 
     roster.apply(&plan, config, opened, &metrics);
     let at_work = Mutex::new(AtWork { config: config.clone(), roster });
-    let signer = Arc::new(Signer { at_work, status, metrics });
+    let notifier = Arc::new(Notifier::from_env());
+    let ward = Ward::start(Arc::clone(&status), Arc::clone(&notifier)).map_err(StartError::Thread)?;
+    let signer = Arc::new(Signer { at_work, status, metrics, notifier });
     // From here on dropping it ends the links.
-    let running = Running { signer, listen, endpoints: Some(endpoints) };
+    let running = Running { signer, listen, ward: Some(ward), endpoints: Some(endpoints) };
     {
         let mut at_work = running.signer.lock();
         let AtWork { config, roster } = &mut *at_work;
@@ -78,6 +82,7 @@ pub fn start(config: &Config, version: &str) -> Result<Running, StartError> {
         running.signer.status.show(roster.view(config));
     }
     running.signer.metrics.reloaded(now());
+    running.signer.notifier.ready();
     info!(%listen, links = plan.links_added.len(), "signer started");
     Ok(running)
 }
@@ -103,7 +108,9 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.signer.notifier.stopping();
         self.signer.end();
+        drop(self.ward.take());
         drop(self.endpoints.take());
         info!("signer stopped");
     }
@@ -113,7 +120,9 @@ impl Drop for Running {
 
 impl Signer {
     pub(crate) fn reload(&self, new: &Config) -> Result<Plan, ReloadError> {
+        self.notifier.reloading();
         let done = self.try_reload(new);
+        self.notifier.ready();
         match &done {
             Ok(plan) => {
                 self.metrics.reloaded(now());

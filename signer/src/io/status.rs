@@ -5,10 +5,13 @@ use std::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use crate::{io::desk::Desk, metrics::Metrics};
+use crate::{
+    io::{desk::Desk, link::LinkHandle},
+    metrics::Metrics,
+};
 
 /// One link's state, written by the link and read by the endpoints.
 pub(crate) struct LinkStatus {
@@ -17,6 +20,10 @@ pub(crate) struct LinkStatus {
     connected: AtomicBool,
     /// Milliseconds after `epoch` at which the node was last heard.
     heard: AtomicU64,
+    /// The same for its last ping.
+    pinged: AtomicU64,
+    /// The same for the last sign of life of the link's thread.
+    beat: AtomicU64,
     epoch: Instant,
 }
 
@@ -30,7 +37,7 @@ pub(crate) struct Status {
 #[derive(Clone, Default)]
 pub(crate) struct View {
     pub(crate) keys: Vec<(String, Arc<Desk>)>,
-    pub(crate) links: Vec<Arc<LinkStatus>>,
+    pub(crate) links: Vec<Arc<LinkHandle>>,
 }
 
 // === impl LinkStatus ===
@@ -38,7 +45,8 @@ pub(crate) struct View {
 impl LinkStatus {
     pub(crate) fn new(chain_id: String, node: String) -> Self {
         let epoch = Instant::now();
-        Self { chain_id, node, connected: AtomicBool::new(false), heard: AtomicU64::new(0), epoch }
+        let [heard, pinged, beat] = [(); 3].map(|()| AtomicU64::new(0));
+        Self { chain_id, node, connected: AtomicBool::new(false), heard, pinged, beat, epoch }
     }
 
     pub(crate) fn set_connected(&self, connected: bool) {
@@ -49,14 +57,42 @@ impl LinkStatus {
         self.connected.load(Ordering::Relaxed)
     }
 
+    /// The node said something.
     pub(crate) fn heard(&self, now: Instant) {
-        let since = now.saturating_duration_since(self.epoch).as_millis();
-        self.heard.store(u64::try_from(since).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.heard.store(self.millis(now), Ordering::Relaxed);
+        self.beat.store(self.millis(now), Ordering::Relaxed);
     }
 
-    fn silence_ms(&self) -> u64 {
-        let now = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX);
-        now.saturating_sub(self.heard.load(Ordering::Relaxed))
+    /// It was a ping.
+    pub(crate) fn pinged(&self, now: Instant) {
+        self.pinged.store(self.millis(now), Ordering::Relaxed);
+    }
+
+    /// The link's thread is alive.
+    pub(crate) fn beat(&self) {
+        self.beat.store(self.millis(Instant::now()), Ordering::Relaxed);
+    }
+
+    /// How long ago the link's thread was last seen alive.
+    pub(crate) fn lifeless_for(&self) -> Duration {
+        self.since(&self.beat)
+    }
+
+    pub(crate) fn silence(&self) -> Duration {
+        self.since(&self.heard)
+    }
+
+    /// How long ago the node pinged; `None` before its first ping.
+    fn ping_age(&self) -> Option<Duration> {
+        (self.pinged.load(Ordering::Relaxed) > 0).then(|| self.since(&self.pinged))
+    }
+
+    fn since(&self, then: &AtomicU64) -> Duration {
+        Duration::from_millis(self.millis(Instant::now()).saturating_sub(then.load(Ordering::Relaxed)))
+    }
+
+    fn millis(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.epoch).as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -72,22 +108,25 @@ impl Status {
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
     }
 
-    fn view(&self) -> View {
+    pub(crate) fn view(&self) -> View {
         self.view.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The exposition, with what only the moment of the scrape knows.
     pub(crate) fn exposition(&self) -> String {
         let view = self.view();
-        for link in &view.links {
+        for link in view.links.iter().map(|link| link.status()) {
             let labels = [link.chain_id.as_str(), link.node.as_str()];
-            let silence = &self.metrics.node_silence;
-            if link.is_connected() {
-                let silent = std::time::Duration::from_millis(link.silence_ms());
-                silence.with_label_values(&labels).set(silent.as_secs_f64());
-            } else {
-                // An error only says that there was no such series.
-                let _ = silence.remove_label_values(&labels);
+            let ages = [
+                (&self.metrics.node_silence, Some(link.silence())),
+                (&self.metrics.node_ping_age, link.ping_age()),
+            ];
+            for (gauge, age) in ages {
+                match age.filter(|_| link.is_connected()) {
+                    Some(age) => gauge.with_label_values(&labels).set(age.as_secs_f64()),
+                    // An error only says that there was no such series.
+                    None => drop(gauge.remove_label_values(&labels)),
+                }
             }
         }
         for (name, desk) in &view.keys {
@@ -96,16 +135,32 @@ impl Status {
         self.metrics.text()
     }
 
+    /// One line for people.
+    pub(crate) fn line(&self) -> String {
+        let view = self.view();
+        let up = view.links.iter().filter(|link| link.status().is_connected()).count();
+        let line = format!("{} keys, {up} of {} links up", view.keys.len(), view.links.len());
+        match self.troubles() {
+            troubles if troubles.is_empty() => line,
+            troubles => format!("{line}; {}", troubles.join("; ")),
+        }
+    }
+
     /// Everything that keeps the signer from being ready; empty when it is.
     pub(crate) fn troubles(&self) -> Vec<String> {
         let view = self.view();
         let stopped = view.keys.iter().filter(|(_, desk)| desk.is_stopped());
         let mut troubles: Vec<_> =
             stopped.map(|(name, _)| format!("key {name} has stopped signing")).collect();
-        let mut chains: Vec<_> = view.links.iter().map(|link| link.chain_id.as_str()).collect();
+        let mut chains: Vec<_> = view.links.iter().map(|link| link.status().chain_id.as_str()).collect();
         chains.dedup();
         for chain in chains {
-            if !view.links.iter().any(|link| link.chain_id == chain && link.is_connected()) {
+            if !view
+                .links
+                .iter()
+                .map(|link| link.status())
+                .any(|link| link.chain_id == chain && link.is_connected())
+            {
                 troubles.push(format!("chain {chain} has no node connected"));
             }
         }

@@ -17,7 +17,7 @@ use crate::{
     io::{
         desk::Desk,
         identity::LinkIdentity,
-        link::{Link, LinkHandle},
+        link::{Link, LinkHandle, Parking, Stop},
         run::open::{StartError, open_key, open_store},
         status::{LinkStatus, View},
     },
@@ -43,7 +43,7 @@ struct KeyAtWork {
 #[derive(Default)]
 pub(super) struct Roster {
     keys: BTreeMap<String, KeyAtWork>,
-    links: Vec<LinkHandle>,
+    links: Vec<Arc<LinkHandle>>,
     identity: Option<LinkIdentity>,
 }
 
@@ -143,12 +143,14 @@ impl Roster {
                 chain: *index,
                 desk: Arc::clone(&key.desk),
                 identity,
-                status: Arc::new(LinkStatus::new(id.clone(), node.to_string())),
+                status: LinkStatus::new(id.clone(), node.to_string()),
                 metrics: Arc::clone(metrics),
-                stop: Arc::default(),
+                stop: Stop::default(),
+                parked: Parking::default(),
             };
             metrics.node_connected.with_label_values(&[id.as_str(), &link.status.node]).set(0);
-            self.links.push(LinkHandle::start(link, self.links.len()).map_err(StartError::Thread)?);
+            let link = LinkHandle::start(link, self.links.len()).map_err(StartError::Thread)?;
+            self.links.push(Arc::new(link));
         }
         Ok(())
     }
@@ -161,7 +163,7 @@ impl Roster {
         });
         let links = config.chains.iter().flat_map(|chain| {
             let of_node = move |node| self.links.iter().find(move |link| link.is(&chain.id, node));
-            chain.nodes.iter().filter_map(of_node).map(LinkHandle::status)
+            chain.nodes.iter().filter_map(of_node).cloned()
         });
         View { keys: keys.collect(), links: links.collect() }
     }
@@ -181,7 +183,7 @@ impl Roster {
 }
 
 /// What a thread may still be in after this is a connect, a handshake or a slow name server; none of them signs any more.
-fn stop(links: Vec<LinkHandle>, metrics: &Metrics) {
+fn stop(links: Vec<Arc<LinkHandle>>, metrics: &Metrics) {
     for link in &links {
         link.ask_to_stop();
     }

@@ -1,0 +1,128 @@
+//! What happened to a message, told to metrics and logs after its reply is out.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use tracing::{debug, error, warn};
+
+use crate::{
+    io::{desk::Times, link::Link},
+    keeper::{Answer, Failure},
+    mark::{Hrs, Step},
+    reply::Kind,
+    request::Request,
+    session,
+};
+
+/// What happened to a message.
+pub(super) enum Event {
+    Plain(&'static str),
+    Rejected(Kind, session::Reject),
+    Judged(Request, Box<Answer>, Times),
+    /// The node was told "timeout" while the key was still at it; the answer itself comes later, if ever.
+    Overdue(Hrs),
+    /// What came of it. It is sent to nobody.
+    TooLate(Request, Box<Answer>),
+}
+
+// === impl Link ===
+
+impl Link {
+    /// Metrics and logs of a message whose reply is out.
+    pub(super) fn note(&self, event: &Event, since: Instant) {
+        let chain_id = self.status.chain_id.as_str();
+        let node = self.status.node.as_str();
+        let count = |r#type: &str, result: &str, reason: &str| {
+            self.metrics.requests.with_label_values(&[chain_id, r#type, result, reason]).inc();
+        };
+        match event {
+            Event::Plain(r#type) => count(r#type, "answered", ""),
+            Event::Rejected(kind, reject) => {
+                warn!(chain_id, node, reason = %reject, "request refused as invalid");
+                count(kind_name(*kind), "invalid", reject.name());
+            }
+            Event::Overdue(hrs) => {
+                let (r#type, height, round) = (step_name(hrs.step), hrs.height, hrs.round);
+                error!(chain_id, node, r#type, height, round, "no answer in time: disk or key hangs");
+                count(r#type, "failed", "timeout");
+            }
+            Event::TooLate(request, answer) => {
+                let hrs = request.hrs();
+                let (r#type, height, round) = (step_name(hrs.step), hrs.height, hrs.round);
+                let seconds = since.elapsed().as_secs();
+                warn!(chain_id, node, r#type, height, round, seconds, "answered too late, not sent");
+                if let Answer::Sign(_) = &**answer {
+                    self.metrics.signed(chain_id, hrs);
+                }
+            }
+            Event::Judged(request, answer, times) => {
+                let hrs = request.hrs();
+                let (r#type, height, round) = (step_name(hrs.step), hrs.height, hrs.round);
+                self.time(times, since);
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                self.metrics.last_request.with_label_values(&[chain_id, node]).set(now.as_secs_f64());
+                match &**answer {
+                    Answer::Sign(signed) => {
+                        debug!(chain_id, node, r#type, height, round, repeat = signed.repeat, "signed");
+                        count(r#type, if signed.repeat { "repeated" } else { "signed" }, "");
+                        self.metrics.signed(chain_id, hrs);
+                        if signed.repeat && signed.extension_signature.is_some() {
+                            self.metrics.extension_resigned.with_label_values(&[chain_id]).inc();
+                        }
+                    }
+                    Answer::Refuse(refusal) if refusal.reason.is_double_sign() => {
+                        error!(chain_id, node, r#type, height, round, reason = %refusal, "double sign prevented");
+                        count(r#type, "refused", refusal.reason.name());
+                        let labels = [chain_id, refusal.reason.name()];
+                        self.metrics.double_sign_prevented.with_label_values(&labels).inc();
+                    }
+                    Answer::Refuse(refusal) => {
+                        warn!(chain_id, node, r#type, height, round, reason = %refusal, "request refused");
+                        count(r#type, "refused", refusal.reason.name());
+                    }
+                    Answer::Fail(failure @ Failure::Paused) => {
+                        warn!(chain_id, node, r#type, height, round, reason = %failure, "request refused");
+                        count(r#type, "refused", failure.name());
+                    }
+                    Answer::Fail(failure) => {
+                        error!(chain_id, node, r#type, height, round, reason = %failure, "request failed");
+                        count(r#type, "failed", failure.name());
+                    }
+                }
+            }
+        }
+    }
+
+    fn time(&self, times: &Times, since: Instant) {
+        let chain_id = self.status.chain_id.as_str();
+        let observe = |phase: &str, from: Instant, to: Instant| {
+            let seconds = to.saturating_duration_since(from).as_secs_f64();
+            self.metrics.request_duration.with_label_values(&[chain_id, phase]).observe(seconds);
+        };
+        let mut before = since;
+        let phases =
+            [("wait", times.turn), ("check", times.check), ("persist", times.persist), ("sign", times.sign)];
+        for (phase, at) in phases {
+            if let Some(at) = at {
+                observe(phase, before, at);
+                before = at;
+            }
+        }
+        observe("total", since, Instant::now());
+    }
+}
+
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::PubKey => "pub_key",
+        Kind::Vote => "vote",
+        Kind::Proposal => "proposal",
+        Kind::SignBytes => "sign_bytes",
+    }
+}
+
+fn step_name(step: Step) -> &'static str {
+    match step {
+        Step::Propose => "proposal",
+        other => other.name(),
+    }
+}
