@@ -29,6 +29,11 @@ pub fn promtool() -> Result<PathBuf> {
     node("promtool")
 }
 
+/// A Python that has Yubico's own client for the YubiHSM 2.
+pub fn python_yubihsm() -> Result<PathBuf> {
+    node("python-yubihsm")
+}
+
 /// What `tests/run nodes` calls `name`: at `PALISADE_<NAME>`, or in `target/nodes/`.
 pub fn node(name: &str) -> Result<PathBuf> {
     let variable = format!("PALISADE_{}", name.to_ascii_uppercase().replace(['.', '-'], "_"));

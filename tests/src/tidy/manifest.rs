@@ -12,7 +12,15 @@ const ARROWS: [(&str, &[&str]); 7] = [
     ("deploy", &["comet", "palisade-signer", "palisade-sentry", "palisade-monitor", "palisade-devnet"]),
     (
         "tests",
-        &["comet", "palisade-signer", "palisade-sentry", "palisade-monitor", "palisade-devnet", "palisade"],
+        &[
+            "comet",
+            "palisade-signer",
+            "palisade-sentry",
+            "palisade-monitor",
+            "palisade-devnet",
+            "palisade-yubihsm-sim",
+            "palisade",
+        ],
     ),
 ];
 

@@ -63,6 +63,7 @@ impl Device {
     fn dispatch(&mut self, call: &mut Call<'_>) -> Result<Vec<u8>, Refusal> {
         match call.code {
             code::ECHO => Ok(call.fields.rest().to_vec()),
+            code::DEVICE_INFO => self.device_info(call.fields.rest()),
             code::CLOSE_SESSION => call.fields.end().map(|()| Vec::new()),
             code::RESET_DEVICE => {
                 call.fields.end()?;

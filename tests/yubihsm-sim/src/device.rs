@@ -154,7 +154,7 @@ impl Device {
         answer.unwrap_or_else(wire::refusal)
     }
 
-    fn device_info(&self, data: &[u8]) -> Result<Vec<u8>, Refusal> {
+    pub(crate) fn device_info(&self, data: &[u8]) -> Result<Vec<u8>, Refusal> {
         let page = match data {
             [] | [0] => 0,
             [1] if self.config.firmware >= (2, 4, 0) => 1,

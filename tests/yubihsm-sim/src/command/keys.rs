@@ -87,10 +87,10 @@ fn parse(call: &mut Call<'_>, kind: Kind) -> Result<Object, Refusal> {
     let id = call.id()?;
     let label = call.fields.array()?;
     let domains = call.fields.u16()?;
-    let capabilities = Capabilities(call.fields.u64()?);
+    let capabilities = known(call.fields.u64()?);
     let algorithm = call.fields.u8()?;
     let delegated = match kind {
-        Kind::AuthenticationKey | Kind::WrapKey => Capabilities(call.fields.u64()?),
+        Kind::AuthenticationKey | Kind::WrapKey => known(call.fields.u64()?),
         _ => Capabilities::NONE,
     };
     let payload = Payload::Opaque(Vec::new());
@@ -106,6 +106,11 @@ fn parse(call: &mut Call<'_>, kind: Kind) -> Result<Object, Refusal> {
         sequence: 0,
         payload,
     })
+}
+
+/// Bits without a meaning are dropped: the yubihsm crate, and tmkms with it, sets all 64.
+fn known(bits: u64) -> Capabilities {
+    Capabilities(bits & Capabilities::ALL.0)
 }
 
 fn may_give(who: &Identity, made: &Object) -> Result<(), Refusal> {
