@@ -36,6 +36,14 @@ pub fn encode<M: prost::Message>(message: &M) -> Vec<u8> {
     message.encode_length_delimited_to_vec()
 }
 
+/// Frames a body that is encoded already.
+pub fn delimited(body: &[u8]) -> Vec<u8> {
+    let mut framed = Vec::with_capacity(MAX_VARINT + body.len());
+    prost::encode_length_delimiter(body.len(), &mut framed).expect("a vector has room");
+    framed.extend_from_slice(body);
+    framed
+}
+
 /// Cuts a stream of bytes into frame bodies.
 #[derive(Debug)]
 pub struct Decoder {

@@ -1,7 +1,8 @@
 //! `signer.toml`: first what a person wrote (`Raw`), then what it means ([`Config`]). Later code sees only the second.
 //!
 //! There is no default for anything that safety depends on, unknown keys are refused, and no protocol version is
-//! configured: the signer speaks every dialect at once.
+//! configured: the signer speaks every dialect at once. Only Tendermint 0.33 has to be named, because there even the
+//! sign-bytes are others.
 
 mod chain;
 mod error;

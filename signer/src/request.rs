@@ -6,6 +6,7 @@
 use comet::{
     canonical,
     privval::{BlockId, PROPOSAL, Proposal, SignProposalRequest, SignVoteRequest, Timestamp, Vote},
+    secret::Dialect,
 };
 use thiserror::Error;
 
@@ -73,7 +74,14 @@ pub enum Invalid {
 impl Request {
     /// A vote, for the chain that the link is configured for.
     pub fn vote(chain_id: &str, message: &SignVoteRequest) -> Result<Self, Invalid> {
-        right_chain(chain_id, &message.chain_id)?;
+        Self::vote_in(Dialect::Proto, chain_id, message)
+    }
+
+    /// The same from a node that speaks `dialect`. Tendermint 0.33 names no chain, signs other bytes, and has no extensions.
+    pub fn vote_in(dialect: Dialect, chain_id: &str, message: &SignVoteRequest) -> Result<Self, Invalid> {
+        if dialect == Dialect::Proto {
+            right_chain(chain_id, &message.chain_id)?;
+        }
         let absent = Vote::default();
         let vote = message.vote.as_ref().unwrap_or(&absent);
         let step = match Step::from_message_type(vote.r#type) {
@@ -92,19 +100,34 @@ impl Request {
         if vote.extension.len() > MAX_EXTENSION {
             return Err(Invalid::ExtensionTooLarge(vote.extension.len()));
         }
+        let (sign_bytes, wants_extension) = match dialect {
+            Dialect::Proto => (canonical::vote(chain_id, vote), !message.skip_extension_signing),
+            Dialect::Amino => (canonical::amino::vote(chain_id, vote), false),
+        };
         Ok(Self {
             hrs,
             timestamp,
-            sign_bytes: canonical::vote(chain_id, vote),
+            sign_bytes,
             // §3.6.8: also when it is empty.
-            extension_sign_bytes: (may_have_extension && !message.skip_extension_signing)
+            extension_sign_bytes: (may_have_extension && wants_extension)
                 .then(|| canonical::extension(chain_id, vote.height, vote.round, &vote.extension)),
         })
     }
 
     /// A proposal, for the chain that the link is configured for.
     pub fn proposal(chain_id: &str, message: &SignProposalRequest) -> Result<Self, Invalid> {
-        right_chain(chain_id, &message.chain_id)?;
+        Self::proposal_in(Dialect::Proto, chain_id, message)
+    }
+
+    /// The same from a node that speaks `dialect`.
+    pub fn proposal_in(
+        dialect: Dialect,
+        chain_id: &str,
+        message: &SignProposalRequest,
+    ) -> Result<Self, Invalid> {
+        if dialect == Dialect::Proto {
+            right_chain(chain_id, &message.chain_id)?;
+        }
         let absent = Proposal::default();
         let proposal = message.proposal.as_ref().unwrap_or(&absent);
         if proposal.r#type != PROPOSAL {
@@ -119,7 +142,10 @@ impl Request {
             return Err(Invalid::PartialBlockId);
         }
         let timestamp = valid_timestamp(proposal.timestamp)?;
-        let sign_bytes = canonical::proposal(chain_id, proposal);
+        let sign_bytes = match dialect {
+            Dialect::Proto => canonical::proposal(chain_id, proposal),
+            Dialect::Amino => canonical::amino::proposal(chain_id, proposal),
+        };
         Ok(Self { hrs, timestamp, sign_bytes, extension_sign_bytes: None })
     }
 

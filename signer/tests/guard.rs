@@ -9,7 +9,7 @@ use palisade_signer::{
     mark::{Hrs, Mark, Step},
     request::Request,
 };
-use requests::{precommit, prevote, proposal, timestamp};
+use requests::{precommit, prevote, prevote_033, proposal, proposal_033, timestamp};
 
 /// The expected verdict.
 #[derive(Debug, PartialEq)]
@@ -157,6 +157,41 @@ fn cases() -> Vec<Case> {
             precommit(5, 9, 1, 7),
             Refuse(Reason::RoundRegression),
         ),
+        // Tendermint 0.33: the same rules on other bytes.
+        case("same_prevote_033", signed(&prevote_033(5, 0, 1, 7)), prevote_033(5, 0, 1, 7), Repeat(7)),
+        case("prevote_later_033", signed(&prevote_033(5, 0, 1, 7)), prevote_033(5, 0, 1, 9), Repeat(7)),
+        case(
+            "prevote_other_block_033",
+            signed(&prevote_033(5, 0, 1, 7)),
+            prevote_033(5, 0, 2, 7),
+            Refuse(Reason::ConflictingBlock),
+        ),
+        case(
+            "proposal_later_033",
+            signed(&proposal_033(5, 0, 1, 7)),
+            proposal_033(5, 0, 1, 9),
+            Refuse(Reason::ConflictingProposalTimestamp),
+        ),
+        // Both at one height: another signature for the same vote would be a second one, so it is refused.
+        case(
+            "prevote_033_then_newer",
+            signed(&prevote_033(5, 0, 1, 7)),
+            prevote(5, 0, 1, 7),
+            Refuse(Reason::ConflictingBlock),
+        ),
+        case(
+            "prevote_newer_then_033_later",
+            signed(&prevote(5, 0, 1, 7)),
+            prevote_033(5, 0, 1, 9),
+            Refuse(Reason::ConflictingBlock),
+        ),
+        case(
+            "proposal_033_then_newer",
+            signed(&proposal_033(5, 0, 1, 7)),
+            proposal(5, 0, 1, 7),
+            Refuse(Reason::ConflictingBlock),
+        ),
+        case("nil_is_the_same_in_both", signed(&prevote_033(5, 0, 0, 7)), prevote(5, 0, 0, 9), Repeat(7)),
         case("above_floor_of_whole_height", Mark::floor(Hrs::whole_height(5)), prevote(6, 0, 1, 7), Advance),
     ]
 }

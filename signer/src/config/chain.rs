@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use comet::secret::Dialect;
 use serde::Deserialize;
 
 use crate::{
-    config::{ConfigError, KeyConfig, NodeAddr},
+    config::{ConfigError, KeyConfig, NodeAddr, node::RawNode},
     mark::MAX_CHAIN_ID,
 };
 
@@ -14,7 +15,7 @@ use crate::{
 pub(super) struct RawChain {
     pub(super) id: String,
     pub(super) key: String,
-    pub(super) nodes: Vec<String>,
+    pub(super) nodes: Vec<RawNode>,
 }
 
 /// One chain to sign for.
@@ -24,6 +25,8 @@ pub struct ChainConfig {
     pub id: String,
     /// Index into [`Config::keys`].
     pub key: usize,
+    /// What all its nodes speak. A mark holds sign-bytes, and those of Tendermint 0.33 are others for the same vote.
+    pub dialect: Dialect,
     /// The nodes to dial.
     pub nodes: Vec<NodeAddr>,
 }
@@ -43,7 +46,12 @@ impl RawChain {
         let Some(index) = keys.iter().position(|k| k.name == key) else {
             return Err(ConfigError::NoSuchKey { chain: id, key });
         };
-        let nodes = nodes.iter().map(|node| NodeAddr::parse(node, dir)).collect::<Result<_, _>>()?;
-        Ok(ChainConfig { id, key: index, nodes })
+        let nodes: Vec<_> = nodes.iter().map(|node| node.resolve(dir)).collect::<Result<_, _>>()?;
+        let (dialects, nodes): (Vec<_>, _) = nodes.into_iter().unzip();
+        let dialect = dialects[0];
+        if dialects.iter().any(|other| *other != dialect) {
+            return Err(ConfigError::MixedProtocols(id));
+        }
+        Ok(ChainConfig { id, key: index, dialect, nodes })
     }
 }

@@ -40,6 +40,22 @@ pub enum ConfigError {
     /// Neither tcp nor unix.
     #[error("node {0:?} must be tcp://HOST:PORT or unix:///PATH")]
     Node(String),
+    /// A protocol that needs no name, or that nobody speaks.
+    #[error(
+        "node {node:?} has protocol {protocol:?}; only \"0.33\" is ever named, every later line is spoken without it"
+    )]
+    Protocol {
+        /// The node.
+        node: String,
+        /// As written.
+        protocol: String,
+    },
+    /// Some nodes of a chain are of 0.33, others are not.
+    #[error(
+        "chain {0:?} has nodes with protocol \"0.33\" and nodes without; their votes for one block differ in the bytes that \
+         are signed, so one chain has one protocol"
+    )]
+    MixedProtocols(String),
     /// A peer id, which cannot be checked.
     #[error(
         "node {0:?} names a peer id, but a node makes a fresh key for its privval listener at every start, so no id can \

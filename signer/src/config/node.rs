@@ -1,11 +1,21 @@
-//! Where a node listens for its signer.
+//! Where a node listens for its signer, and what it speaks.
 
 use std::{
     fmt,
     path::{Path, PathBuf},
 };
 
+use comet::secret::Dialect;
+use serde::{Deserialize, Deserializer, de};
+
 use crate::config::ConfigError;
+
+/// `"tcp://…"`, or `{ addr = "tcp://…", protocol = "0.33" }`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct RawNode {
+    addr: String,
+    protocol: Option<String>,
+}
 
 /// A node's privval listener.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -14,6 +24,53 @@ pub enum NodeAddr {
     Tcp(String),
     /// Socket file, plain.
     Unix(PathBuf),
+}
+
+// === impl RawNode ===
+
+impl RawNode {
+    pub(super) fn resolve(&self, dir: &Path) -> Result<(Dialect, NodeAddr), ConfigError> {
+        let Self { addr, protocol } = self;
+        let dialect = match protocol.as_deref() {
+            None => Dialect::Proto,
+            Some("0.33") => Dialect::Amino,
+            Some(other) => {
+                return Err(ConfigError::Protocol { node: addr.clone(), protocol: other.into() });
+            }
+        };
+        Ok((dialect, NodeAddr::parse(addr, dir)?))
+    }
+}
+
+// By hand, because serde's untagged enums say of a mistake only that no variant fits.
+impl<'de> Deserialize<'de> for RawNode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Table {
+            addr: String,
+            protocol: Option<String>,
+        }
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = RawNode;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an address, or a table with addr and protocol")
+            }
+
+            fn visit_str<E: de::Error>(self, addr: &str) -> Result<RawNode, E> {
+                Ok(RawNode { addr: addr.into(), protocol: None })
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<RawNode, A::Error> {
+                let Table { addr, protocol } =
+                    Table::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                Ok(RawNode { addr, protocol })
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
 }
 
 // === impl NodeAddr ===

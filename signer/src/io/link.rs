@@ -26,7 +26,8 @@ use std::{
 
 use comet::{
     frame::{self, FrameError, MAX_FROM_NODE},
-    privval::{Message, Sum},
+    privval::Sum,
+    secret::Dialect,
 };
 use rand_core::{OsRng, RngCore};
 use thiserror::Error;
@@ -57,6 +58,7 @@ use crate::{
 /// What a link works with.
 pub(crate) struct Link {
     pub(crate) node: NodeAddr,
+    pub(crate) dialect: Dialect,
     pub(crate) public_key: [u8; 32],
     /// Index of the chain at the desk.
     pub(crate) chain: usize,
@@ -166,7 +168,7 @@ impl Link {
     fn tell_timeout(&self, taken: Taken) -> Option<Box<Connection>> {
         let Taken { mut connection, hrs, kind, since } = taken;
         let reply = reply::refusal(kind, "timeout: the disk or the key hangs", false);
-        let sent = connection.wire.send(&frame::encode(&Message::of(reply)));
+        let sent = connection.wire.send(&session::write(self.dialect, reply));
         self.note(&Event::Overdue(hrs), since);
         sent.is_ok().then_some(connection)
     }
@@ -185,7 +187,7 @@ impl Link {
             return Err(WireError::Closed);
         }
         match self.node {
-            NodeAddr::Tcp(_) => Wire::secret(stream, self.identity.key()),
+            NodeAddr::Tcp(_) => Wire::secret(stream, self.dialect, self.identity.key()),
             NodeAddr::Unix(_) => Wire::plain(stream),
         }
     }
@@ -204,10 +206,10 @@ impl Link {
             if self.stop.is_asked() {
                 return Err(End::Stopped);
             }
-            let ask = session::read(&self.status.chain_id, body);
+            let ask = session::read(self.dialect, &self.status.chain_id, body);
             let (reply, event);
             (connection, reply, event) = self.answer(ask, tenure, connection, since)?;
-            connection.wire.send(&frame::encode(&Message::of(reply)))?;
+            connection.wire.send(&session::write(self.dialect, reply))?;
             self.note(&event, since);
         }
     }
@@ -236,6 +238,13 @@ impl Link {
                 return Ok((connection, session::rejection(kind, &reject), Event::Rejected(kind, reject)));
             }
             Ask::Unanswerable => return Err(End::Unanswerable),
+            Ask::OtherDialect => {
+                let spoken = match self.dialect {
+                    Dialect::Proto => Dialect::Amino,
+                    Dialect::Amino => Dialect::Proto,
+                };
+                return Err(WireError::OtherDialect(spoken).into());
+            }
         };
         // While the disk or the key has this thread, the connection can be taken over; then the answer goes nowhere.
         self.parked.park(Taken { connection, hrs: request.hrs(), kind, since });

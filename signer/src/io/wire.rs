@@ -7,7 +7,7 @@ use std::{
 
 use comet::{
     key::PrivateKey,
-    secret::{Driver, HandshakeError},
+    secret::{Dialect, Driver, HandshakeError},
 };
 use rand_core::{OsRng, RngCore};
 use thiserror::Error;
@@ -41,9 +41,15 @@ pub enum WireError {
     /// The socket failed.
     #[error(transparent)]
     Io(io::Error),
+    /// The node is of another line than the configuration says.
+    #[error("the node speaks {}; try: {}", .0.spoken_by(), match .0 {
+        Dialect::Amino => "protocol = \"0.33\" beside its addr in nodes",
+        Dialect::Proto => "its address in nodes without protocol = \"0.33\"",
+    })]
+    OtherDialect(Dialect),
     /// Handshake or encryption failed.
     #[error(transparent)]
-    Secret(#[from] HandshakeError),
+    Secret(HandshakeError),
 }
 
 // === impl Wire ===
@@ -56,11 +62,11 @@ impl Wire {
     }
 
     /// Runs the handshake as `identity`, all of it within [`HANDSHAKE`].
-    pub fn secret(stream: Stream, identity: PrivateKey) -> Result<Self, WireError> {
+    pub fn secret(stream: Stream, dialect: Dialect, identity: PrivateKey) -> Result<Self, WireError> {
         let deadline = Instant::now() + HANDSHAKE;
         let mut ephemeral = Zeroizing::new([0; 32]);
         OsRng.fill_bytes(&mut *ephemeral);
-        let mut driver = Driver::start(identity, ephemeral);
+        let mut driver = Driver::start_in(dialect, identity, ephemeral);
         let mut wire = Self { stream, secret: None, buffer: vec![0; BUFFER].into() };
         loop {
             wire.stream.write_all(&driver.take_outgoing())?;
@@ -124,6 +130,15 @@ impl Wire {
 }
 
 // === impl WireError ===
+
+impl From<HandshakeError> for WireError {
+    fn from(error: HandshakeError) -> Self {
+        match error {
+            HandshakeError::Dialect { peer, .. } => Self::OtherDialect(peer),
+            error => Self::Secret(error),
+        }
+    }
+}
 
 impl From<io::Error> for WireError {
     fn from(error: io::Error) -> Self {

@@ -12,8 +12,8 @@ use std::{
 use comet::{
     frame::{self, Decoder},
     key::PrivateKey,
-    privval::{Message, PingRequest, RemoteSignerError, Sum},
-    secret::Driver,
+    privval::{Message, PingRequest, RemoteSignerError, Sum, amino},
+    secret::{Dialect, Driver},
 };
 use zeroize::Zeroizing;
 
@@ -33,6 +33,7 @@ pub enum Socket {
 /// An accepted signer.
 pub struct Node {
     socket: Socket,
+    dialect: Dialect,
     secret: Option<Driver>,
     frames: Decoder,
 }
@@ -73,10 +74,16 @@ impl Listener {
 
     /// Accepts a signer, with the handshake on tcp.
     pub fn accept(&self) -> Node {
+        self.accept_in(Dialect::Proto)
+    }
+
+    /// The same as a node of Tendermint 0.33, or of a newer line.
+    pub fn accept_in(&self, dialect: Dialect) -> Node {
         let mut socket = self.accept_raw();
         let secret = matches!(self, Self::Tcp(_)).then(|| {
             // As real nodes do: a fresh identity at every start.
-            let mut driver = Driver::start(PrivateKey::from_seed(&[11; 32]), Zeroizing::new(random()));
+            let mut driver =
+                Driver::start_in(dialect, PrivateKey::from_seed(&[11; 32]), Zeroizing::new(random()));
             let mut buffer = [0; 4096];
             loop {
                 socket.write_all(&driver.take_outgoing());
@@ -88,7 +95,7 @@ impl Listener {
                 driver.receive(&buffer[..got]).unwrap();
             }
         });
-        Node { socket, secret, frames: Decoder::new(frame::MAX_TO_NODE) }
+        Node { socket, dialect, secret, frames: Decoder::new(frame::MAX_TO_NODE) }
     }
 }
 
@@ -166,7 +173,10 @@ impl Node {
         let mut buffer = vec![0; 8192];
         loop {
             if let Some(body) = self.frames.next().expect("answers are below 10 KiB") {
-                return Some(Message::from_body(body).unwrap().sum.expect("a known message"));
+                return Some(match self.dialect {
+                    Dialect::Proto => Message::from_body(body).unwrap().sum.expect("a known message"),
+                    Dialect::Amino => amino::from_body(body).unwrap(),
+                });
             }
             let got = self.socket.read(&mut buffer);
             if got == 0 {
@@ -183,7 +193,10 @@ impl Node {
     }
 
     pub fn ask(&mut self, sum: Sum) -> Sum {
-        self.send(&frame::encode(&Message::of(sum)));
+        self.send(&match self.dialect {
+            Dialect::Proto => frame::encode(&Message::of(sum)),
+            Dialect::Amino => frame::delimited(&amino::to_body(&sum).unwrap()),
+        });
         self.receive().expect("an answer, not a closed connection")
     }
 

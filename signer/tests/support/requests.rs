@@ -5,6 +5,7 @@ use comet::privval::{
     BlockId, PRECOMMIT, PREVOTE, PROPOSAL, PartSetHeader, Proposal, SignProposalRequest, SignVoteRequest,
     Timestamp, Vote,
 };
+use comet::secret::Dialect;
 use palisade_signer::request::Request;
 
 pub const CHAIN: &str = "test-1";
@@ -35,6 +36,16 @@ pub fn vote(r#type: i32, height: i64, round: i32, which: u8, second: i64) -> Sig
 
 pub fn prevote(height: i64, round: i32, which: u8, second: i64) -> Request {
     Request::vote(CHAIN, &vote(PREVOTE, height, round, which, second)).expect("valid")
+}
+
+/// The same as Tendermint 0.33 asks for it.
+pub fn prevote_033(height: i64, round: i32, which: u8, second: i64) -> Request {
+    Request::vote_in(Dialect::Amino, CHAIN, &vote(PREVOTE, height, round, which, second)).expect("valid")
+}
+
+pub fn proposal_033(height: i64, round: i32, which: u8, second: i64) -> Request {
+    let message = proposal_message(height, round, which, second);
+    Request::proposal_in(Dialect::Amino, CHAIN, &message).expect("valid")
 }
 
 pub fn precommit(height: i64, round: i32, which: u8, second: i64) -> Request {

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 
 use comet::{
     key::PrivateKey,
-    privval::{PRECOMMIT, PREVOTE, SignedVoteResponse},
+    privval::{Message, PRECOMMIT, PREVOTE, SignedVoteResponse},
 };
 use node::{Listener, eventually};
 
@@ -81,6 +81,7 @@ fn a_hung_disk_costs_neither_the_connection_nor_the_order_of_answers() {
         let desk = Arc::new(Desk::new(Keeper::new(Box::new(AnyKey), vec![store])));
         let metrics = Arc::new(Metrics::new("test"));
         let link = Link {
+            dialect: Dialect::Proto,
             node,
             public_key: [7; 32],
             chain: 0,

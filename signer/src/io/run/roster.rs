@@ -134,11 +134,13 @@ impl Roster {
         metrics: &Arc<Metrics>,
     ) -> Result<(), StartError> {
         for (id, node) in &plan.links_added {
-            let key = &self.keys[key_of(config, chain(config, id))];
+            let chain = chain(config, id);
+            let key = &self.keys[key_of(config, chain)];
             let Some((index, _)) = key.chains.get(id) else { continue };
             let identity = self.identity.as_ref().expect("opened with the plan").clone();
             let link = Link {
                 node: node.clone(),
+                dialect: chain.dialect,
                 public_key: key.public_key,
                 chain: *index,
                 desk: Arc::clone(&key.desk),
