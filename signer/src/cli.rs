@@ -1,8 +1,9 @@
-//! The command line: `palisade-signer run | check | version | key … | state …`.
+//! The command line: `palisade-signer run | check | status | pause | resume | reload | drain | version | key … | state …`.
 //!
 //! Exit 0 good, 1 findings or refused, 2 error. Each error says what is wrong and, where there is something to be done, ends
 //! with one line "try: …".
 
+mod admin;
 mod args;
 mod check;
 mod key;
@@ -52,6 +53,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match args.command {
         Command::Run { config, log_format } => run::run(&config, log_format),
         Command::Check { config } => check::check(&config),
+        Command::Admin(command) => admin::admin(command),
         Command::Version => {
             println!("palisade-signer {VERSION}");
             Ok(ExitCode::SUCCESS)

@@ -4,6 +4,7 @@
 //! configured: the signer speaks every dialect at once. Only Tendermint 0.33 has to be named, because there even the
 //! sign-bytes are others.
 
+mod admin;
 mod chain;
 mod error;
 mod key;
@@ -18,12 +19,13 @@ use std::{
 use serde::Deserialize;
 
 pub use self::{
+    admin::AdminConfig,
     chain::ChainConfig,
     error::ConfigError,
     key::{Backend, KeyConfig},
     node::NodeAddr,
 };
-use self::{chain::RawChain, key::RawKey};
+use self::{admin::RawAdmin, chain::RawChain, key::RawKey};
 
 /// The file as written.
 #[derive(Debug, Deserialize)]
@@ -31,6 +33,8 @@ use self::{chain::RawChain, key::RawKey};
 struct Raw {
     state_dir: PathBuf,
     listen: SocketAddr,
+    #[serde(default)]
+    admin: RawAdmin,
     #[serde(default)]
     key: Vec<RawKey>,
     #[serde(default)]
@@ -44,6 +48,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// Where `/metrics`, `/livez` and `/readyz` are served.
     pub listen: SocketAddr,
+    /// Where an operator commands.
+    pub admin: AdminConfig,
     /// Keys in the order of the file.
     pub keys: Vec<KeyConfig>,
     /// Chains in the order of the file.
@@ -69,7 +75,9 @@ impl Config {
             raw.chain.into_iter().map(|chain| chain.resolve(&keys, dir)).collect::<Result<Vec<_>, _>>()?;
         // A node's listener serves one signer for one chain: the same address twice would fight over it.
         once("node", chains.iter().flat_map(|chain| &chain.nodes).map(ToString::to_string))?;
-        Ok(Self { state_dir: dir.join(raw.state_dir), listen: raw.listen, keys, chains })
+        let state_dir = dir.join(raw.state_dir);
+        let admin = raw.admin.resolve(&state_dir, dir);
+        Ok(Self { state_dir, listen: raw.listen, admin, keys, chains })
     }
 
     /// The chain with this id.

@@ -1,6 +1,9 @@
 //! Everything that touches the world: sockets, files, clocks, randomness, logs. The decisions are made outside of it.
 
+mod admin;
+pub mod admin_cmd;
 pub mod check_cmd;
+mod command;
 pub mod desk;
 pub mod dial;
 pub mod harden;
@@ -9,6 +12,7 @@ mod identity;
 pub mod key;
 pub mod key_cmd;
 pub mod link;
+mod pause_file;
 pub mod run;
 pub mod secret_file;
 pub mod state_cmd;

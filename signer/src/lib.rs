@@ -18,6 +18,7 @@
 #[cfg(test)]
 extern crate self as palisade_signer;
 
+pub mod admin;
 pub mod backoff;
 pub mod cli;
 pub mod config;
@@ -26,8 +27,10 @@ pub mod import;
 pub mod io;
 pub mod keeper;
 pub mod key;
+pub mod latency;
 pub mod mark;
 pub mod metrics;
+pub mod pause;
 pub mod record;
 pub mod reload;
 pub mod reply;

@@ -45,6 +45,8 @@ pub struct Metrics {
     pub last_request: GaugeVec,
     /// `{key}`: 1 once a mark could not be made durable, until restart.
     pub key_stopped: IntGaugeVec,
+    /// `{chain_id,key}`: 1 while an operator holds the chain or its key.
+    pub chain_paused: IntGaugeVec,
     /// Seconds since 1970 at which the configuration in force was read.
     pub reload_success: IntGauge,
     /// Configurations that were refused while the old one stayed.
@@ -118,6 +120,12 @@ impl Metrics {
                 "Whether the key stopped signing until restart.",
                 &["key"],
             ),
+            chain_paused: gauge(
+                &registry,
+                "chain_paused",
+                "Whether an operator holds the chain or its key.",
+                &["chain_id", "key"],
+            ),
             reload_success: register(
                 &registry,
                 IntGauge::with_opts(opts(
@@ -162,7 +170,8 @@ impl Metrics {
     }
 
     /// Drops the gauges of a chain that is no more.
-    pub fn forget_chain(&self, chain_id: &str) {
+    pub fn forget_chain(&self, chain_id: &str, key: &str) {
+        let _ = self.chain_paused.remove_label_values(&[chain_id, key]);
         for gauge in [&self.last_signed_height, &self.last_signed_round, &self.last_signed_step] {
             let _ = gauge.remove_label_values(&[chain_id]);
         }
@@ -221,6 +230,7 @@ mod tests {
     /// The names and labels that dashboards and alerts rely on.
     const FAMILIES: &str = "\
 build_info gauge version
+chain_paused gauge chain_id,key
 config_reload_failures_total counter 
 config_reload_success_timestamp_seconds gauge 
 double_sign_prevented_total counter chain_id,reason
@@ -252,6 +262,7 @@ vote_extension_resigned_total counter chain_id
         m.node_ping_age.with_label_values(&["c", "tcp://n:1"]).set(0.5);
         m.last_request.with_label_values(&["c", "tcp://n:1"]).set(1.5e9);
         m.key_stopped.with_label_values(&["k"]).set(0);
+        m.chain_paused.with_label_values(&["c", "k"]).set(1);
         m.reloaded(1_700_000_000);
 
         let mut seen = String::new();

@@ -1,5 +1,6 @@
 //! What can be typed. What it does is in [`crate::cli`].
 
+mod admin;
 mod key;
 mod state;
 
@@ -7,7 +8,11 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::{key::KeyCommand, state::StateCommand};
+pub(crate) use self::{
+    admin::{AdminCommand, Subject},
+    key::KeyCommand,
+    state::StateCommand,
+};
 
 #[derive(Parser)]
 #[command(
@@ -37,6 +42,8 @@ pub(crate) enum Command {
         #[arg(long)]
         config: PathBuf,
     },
+    #[command(flatten)]
+    Admin(AdminCommand),
     /// Print the version.
     Version,
     /// Make, import and show keys.

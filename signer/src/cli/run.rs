@@ -3,8 +3,8 @@
 use std::{path::Path, process::ExitCode};
 
 use crate::{
-    cli::{Failure, VERSION, args::LogFormat, in_words, load},
-    io::run::{self, StartError},
+    cli::{Failure, VERSION, args::LogFormat, load},
+    io::run::{self, Options, StartError},
 };
 
 pub(super) fn run(path: &Path, log_format: LogFormat) -> Result<ExitCode, Failure> {
@@ -23,11 +23,18 @@ pub(super) fn run(path: &Path, log_format: LogFormat) -> Result<ExitCode, Failur
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hangup = signal(SignalKind::hangup())?;
-        let running = run::start(&config, VERSION).map_err(|error| {
+        let options = Options { version: VERSION.into(), source: Some(path.into()), hardening: Vec::new() };
+        let running = run::start_with(&config, options).map_err(|error| {
             let remedy = match &error {
                 StartError::Key { source, .. } => source.remedy(),
                 StartError::State { chain_id, source } => source.remedy(path, chain_id),
                 StartError::Listen { .. } => Some("another address for listen in the configuration".into()),
+                StartError::Admin { .. } => {
+                    Some("another path (at most 107 bytes) for socket in [admin]".into())
+                }
+                StartError::Paused(_) => {
+                    Some("look at the file; delete it only if no key is to stay paused".into())
+                }
                 StartError::Identity(_) | StartError::Thread(_) => None,
             };
             Failure { code: 2, error: error.into(), remedy }
@@ -36,11 +43,9 @@ pub(super) fn run(path: &Path, log_format: LogFormat) -> Result<ExitCode, Failur
             tokio::select! {
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
-                _ = hangup.recv() => match load(path) {
-                    // Why it failed is in the log.
-                    Ok(config) => drop(running.reload(&config)),
-                    Err(failure) => running.reload_failed(&in_words(&failure.error)),
-                },
+                () = running.drained() => break,
+                // Why it failed is in the log.
+                _ = hangup.recv() => drop(running.reload_from_file()),
             }
         }
         drop(running);

@@ -111,6 +111,17 @@ impl Desk {
         Some(done)
     }
 
+    /// Looks at the keeper if nobody has it for longer than a moment.
+    pub fn look<R>(&self, look: impl Fn(&SharedKeeper) -> R) -> Option<R> {
+        for _ in 0..50 {
+            if let Turn::Free(keeper) = &*self.lock() {
+                return Some(look(keeper));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        None
+    }
+
     /// Waits until nobody is being served, and lets nobody come any more. Returns whether that was in time.
     pub fn close(&self, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;

@@ -58,7 +58,8 @@ fn tcp(address: &str) -> io::Result<TcpStream> {
     Err(last)
 }
 
-fn unix(path: &Path) -> io::Result<UnixStream> {
+/// Connects to a socket file.
+pub(crate) fn unix(path: &Path) -> io::Result<UnixStream> {
     let address = SocketAddrUnix::new(path)?;
     let socket =
         rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;

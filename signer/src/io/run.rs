@@ -4,22 +4,34 @@
 
 mod open;
 mod roster;
+mod show;
 
 use std::{
     net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use thiserror::Error;
+use tokio::sync::Notify;
 use tracing::{error, info};
 
 pub use self::open::StartError;
 use self::roster::Roster;
 use crate::{
-    config::Config,
-    io::{http::Endpoints, status::Status, systemd::Notifier, ward::Ward},
+    config::{Config, ConfigError},
+    io::{
+        admin::Admin,
+        command::Commands,
+        http::Endpoints,
+        pause_file::{self, PauseFileError},
+        status::Status,
+        systemd::Notifier,
+        ward::Ward,
+    },
     metrics::Metrics,
+    pause::{Paused, Subject},
     reload::{self, NeedsRestart, Plan},
 };
 
@@ -27,12 +39,15 @@ use crate::{
 pub struct Running {
     signer: Arc<Signer>,
     listen: SocketAddr,
+    drained: Arc<Notify>,
+    admin: Option<Admin>,
     ward: Option<Ward>,
     endpoints: Option<Endpoints>,
 }
 
 /// What works behind [`Running`]; whoever commands it holds a handle on it.
 pub(crate) struct Signer {
+    options: Options,
     at_work: Mutex<AtWork>,
     status: Arc<Status>,
     metrics: Arc<Metrics>,
@@ -42,6 +57,19 @@ pub(crate) struct Signer {
 struct AtWork {
     config: Config,
     roster: Roster,
+    paused: Paused,
+    ended: bool,
+}
+
+/// What the signer knows about itself.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Of the program.
+    pub version: String,
+    /// Where the configuration came from and is read again on reload.
+    pub source: Option<PathBuf>,
+    /// What the process forbade itself, for `status`.
+    pub hardening: Vec<String>,
 }
 
 /// Why the old configuration stays.
@@ -53,11 +81,48 @@ pub enum ReloadError {
     /// Something in it cannot be opened.
     #[error(transparent)]
     Open(#[from] StartError),
+    /// The file cannot be read.
+    #[error("{}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Its error.
+        source: std::io::Error,
+    },
+    /// The file is wrong.
+    #[error("{}: {source}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ConfigError,
+    },
+    /// Not started from a file.
+    #[error("the configuration did not come from a file")]
+    NoFile,
+    /// The end has begun.
+    #[error("the signer is ending")]
+    Ending,
+}
+
+/// Why a pause or resume was not done.
+#[derive(Debug, Error)]
+pub(crate) enum HoldError {
+    #[error("the configuration has no {0}")]
+    Unknown(String),
+    #[error(transparent)]
+    File(#[from] PauseFileError),
 }
 
 /// Opens everything and starts every link.
 pub fn start(config: &Config, version: &str) -> Result<Running, StartError> {
-    let metrics = Arc::new(Metrics::new(version));
+    start_with(config, Options { version: version.into(), ..Options::default() })
+}
+
+/// The same, for a program that knows more about itself.
+pub fn start_with(config: &Config, options: Options) -> Result<Running, StartError> {
+    let metrics = Arc::new(Metrics::new(&options.version));
+    let paused = pause_file::read(&config.state_dir)?;
     let plan = reload::everything(config);
     let mut roster = Roster::default();
     let opened = roster.open(&plan, config, &metrics)?;
@@ -69,15 +134,21 @@ pub fn start(config: &Config, version: &str) -> Result<Running, StartError> {
     let endpoints = Endpoints::start(listener, Arc::clone(&status)).map_err(listen_error)?;
 
     roster.apply(&plan, config, opened, &metrics);
-    let at_work = Mutex::new(AtWork { config: config.clone(), roster });
+    roster.hold(&paused, &metrics);
+    let at_work = Mutex::new(AtWork { config: config.clone(), roster, paused, ended: false });
     let notifier = Arc::new(Notifier::from_env());
     let ward = Ward::start(Arc::clone(&status), Arc::clone(&notifier)).map_err(StartError::Thread)?;
-    let signer = Arc::new(Signer { at_work, status, metrics, notifier });
+    let signer = Arc::new(Signer { options, at_work, status, metrics, notifier });
+    let drained = Arc::new(Notify::new());
+    let commands = Commands { signer: Arc::clone(&signer), drained: Arc::clone(&drained) };
+    let admin = Admin::start(&config.admin, commands)
+        .map_err(|source| StartError::Admin { path: config.admin.socket.clone(), source })?;
     // From here on dropping it ends the links.
-    let running = Running { signer, listen, ward: Some(ward), endpoints: Some(endpoints) };
+    let running =
+        Running { signer, listen, drained, admin: Some(admin), ward: Some(ward), endpoints: Some(endpoints) };
     {
         let mut at_work = running.signer.lock();
-        let AtWork { config, roster } = &mut *at_work;
+        let AtWork { config, roster, .. } = &mut *at_work;
         roster.dial(&plan, config, &running.signer.metrics)?;
         running.signer.status.show(roster.view(config));
     }
@@ -100,9 +171,14 @@ impl Running {
         self.signer.reload(new)
     }
 
-    /// Notes that a new configuration could not even be read.
-    pub fn reload_failed(&self, error: &dyn std::fmt::Display) {
-        self.signer.reload_failed(error);
+    /// The same with what is in the file now.
+    pub fn reload_from_file(&self) -> Result<Plan, ReloadError> {
+        self.signer.reload_from_file()
+    }
+
+    /// Returns when an operator has drained the signer; there is nothing left to do then but to drop it.
+    pub async fn drained(&self) {
+        self.drained.notified().await;
     }
 }
 
@@ -110,6 +186,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.signer.notifier.stopping();
         self.signer.end();
+        drop(self.admin.take());
         drop(self.ward.take());
         drop(self.endpoints.take());
         info!("signer stopped");
@@ -120,30 +197,47 @@ impl Drop for Running {
 
 impl Signer {
     pub(crate) fn reload(&self, new: &Config) -> Result<Plan, ReloadError> {
+        self.note_reload(|| self.try_reload(new))
+    }
+
+    pub(crate) fn reload_from_file(&self) -> Result<Plan, ReloadError> {
+        self.note_reload(|| {
+            let path = self.options.source.clone().ok_or(ReloadError::NoFile)?;
+            let text = std::fs::read_to_string(&path)
+                .map_err(|source| ReloadError::Read { path: path.clone(), source })?;
+            let new = Config::parse(&text, path.parent().unwrap_or(Path::new("")))
+                .map_err(|source| ReloadError::Config { path, source })?;
+            self.try_reload(&new)
+        })
+    }
+
+    fn note_reload(&self, reload: impl FnOnce() -> Result<Plan, ReloadError>) -> Result<Plan, ReloadError> {
         self.notifier.reloading();
-        let done = self.try_reload(new);
+        let done = reload();
         self.notifier.ready();
         match &done {
             Ok(plan) => {
                 self.metrics.reloaded(now());
                 info!(%plan, "configuration reloaded");
             }
-            Err(error) => self.reload_failed(error),
+            Err(reason) => {
+                self.metrics.reload_failures.inc();
+                error!(%reason, "configuration not reloaded, the old one stays");
+            }
         }
         done
     }
 
-    pub(crate) fn reload_failed(&self, reason: &dyn std::fmt::Display) {
-        self.metrics.reload_failures.inc();
-        error!(%reason, "configuration not reloaded, the old one stays");
-    }
-
     fn try_reload(&self, new: &Config) -> Result<Plan, ReloadError> {
         let mut at_work = self.lock();
-        let AtWork { config, roster } = &mut *at_work;
+        let AtWork { config, roster, paused, ended } = &mut *at_work;
+        if *ended {
+            return Err(ReloadError::Ending);
+        }
         let plan = reload::plan(config, new)?;
         let opened = roster.open(&plan, new, &self.metrics)?;
         roster.apply(&plan, new, opened, &self.metrics);
+        roster.hold(paused, &self.metrics);
         *config = new.clone();
         let dialled = roster.dial(&plan, config, &self.metrics);
         self.status.show(roster.view(config));
@@ -151,8 +245,49 @@ impl Signer {
         Ok(plan)
     }
 
-    fn end(&self) {
-        self.lock().roster.end(&self.metrics);
+    /// Holds a key or chain, or lets it go. Durable before it returns; what is under way then has ended, or the answer says so.
+    pub(crate) fn hold(&self, subject: &Subject, held: bool) -> Result<String, HoldError> {
+        let mut at_work = self.lock();
+        let AtWork { config, roster, paused, .. } = &mut *at_work;
+        let (known, name) = match subject {
+            Subject::Key(name) => (config.keys.iter().any(|key| key.name == *name), format!("key {name:?}")),
+            Subject::Chain(id) => (config.chain(id).is_some(), format!("chain {id:?}")),
+        };
+        // What has left the configuration can still be resumed.
+        if !known && held {
+            return Err(HoldError::Unknown(name));
+        }
+        let mut wanted = paused.clone();
+        if !wanted.set(subject, held) {
+            let already = if held { "paused" } else { "not paused" };
+            return Ok(format!("{name} is {already} already"));
+        }
+        if held {
+            // Nothing is signed any more from here on, also if the list cannot be written.
+            roster.hold(&wanted, &self.metrics);
+            *paused = wanted;
+            pause_file::write(&config.state_dir, paused)?;
+            let settled = roster.settle();
+            info!(what = name, "paused");
+            let more = if settled {
+                ""
+            } else {
+                "; a request from before hangs in its disk or key and may still be signed"
+            };
+            Ok(format!("{name} is paused{more}"))
+        } else {
+            pause_file::write(&config.state_dir, &wanted)?;
+            *paused = wanted;
+            roster.hold(paused, &self.metrics);
+            info!(what = name, "resumed");
+            Ok(format!("{name} is not paused any more"))
+        }
+    }
+
+    pub(crate) fn end(&self) {
+        let mut at_work = self.lock();
+        at_work.ended = true;
+        at_work.roster.end(&self.metrics);
     }
 
     fn lock(&self) -> MutexGuard<'_, AtWork> {

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -10,6 +10,9 @@ use std::{
 
 use crate::{
     io::{desk::Desk, link::LinkHandle},
+    keeper::Brake,
+    latency::Latency,
+    mark::Hrs,
     metrics::Metrics,
 };
 
@@ -25,6 +28,14 @@ pub(crate) struct LinkStatus {
     /// The same for the last sign of life of the link's thread.
     beat: AtomicU64,
     epoch: Instant,
+    recent: Mutex<Recent>,
+}
+
+/// The last signatures that went out on a link.
+#[derive(Clone, Default)]
+pub(crate) struct Recent {
+    pub(crate) last: Option<Hrs>,
+    pub(crate) latency: Latency,
 }
 
 /// Everything that the endpoints look at.
@@ -37,7 +48,19 @@ pub(crate) struct Status {
 #[derive(Clone, Default)]
 pub(crate) struct View {
     pub(crate) keys: Vec<(String, Arc<Desk>)>,
+    pub(crate) chains: Vec<ChainView>,
     pub(crate) links: Vec<Arc<LinkHandle>>,
+}
+
+/// One chain at work.
+#[derive(Clone)]
+pub(crate) struct ChainView {
+    pub(crate) id: String,
+    pub(crate) key: String,
+    pub(crate) public_key: [u8; 32],
+    /// At the desk of its key.
+    pub(crate) index: usize,
+    pub(crate) brake: Brake,
 }
 
 // === impl LinkStatus ===
@@ -46,7 +69,16 @@ impl LinkStatus {
     pub(crate) fn new(chain_id: String, node: String) -> Self {
         let epoch = Instant::now();
         let [heard, pinged, beat] = [(); 3].map(|()| AtomicU64::new(0));
-        Self { chain_id, node, connected: AtomicBool::new(false), heard, pinged, beat, epoch }
+        Self {
+            chain_id,
+            node,
+            connected: AtomicBool::new(false),
+            heard,
+            pinged,
+            beat,
+            epoch,
+            recent: Mutex::default(),
+        }
     }
 
     pub(crate) fn set_connected(&self, connected: bool) {
@@ -71,6 +103,17 @@ impl LinkStatus {
     /// The link's thread is alive.
     pub(crate) fn beat(&self) {
         self.beat.store(self.millis(Instant::now()), Ordering::Relaxed);
+    }
+
+    /// A signature went out, so long after its request came in.
+    pub(crate) fn signed(&self, hrs: Hrs, took: Duration) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.last = Some(hrs);
+        recent.latency.note(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
+    }
+
+    pub(crate) fn recent(&self) -> Recent {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How long ago the link's thread was last seen alive.
@@ -152,6 +195,8 @@ impl Status {
         let stopped = view.keys.iter().filter(|(_, desk)| desk.is_stopped());
         let mut troubles: Vec<_> =
             stopped.map(|(name, _)| format!("key {name} has stopped signing")).collect();
+        let held = view.chains.iter().filter(|chain| chain.brake.is_on());
+        troubles.extend(held.map(|chain| format!("chain {} is paused", chain.id)));
         let mut chains: Vec<_> = view.links.iter().map(|link| link.status().chain_id.as_str()).collect();
         chains.dedup();
         for chain in chains {

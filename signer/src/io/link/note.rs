@@ -65,6 +65,7 @@ impl Link {
                         debug!(chain_id, node, r#type, height, round, repeat = signed.repeat, "signed");
                         count(r#type, if signed.repeat { "repeated" } else { "signed" }, "");
                         self.metrics.signed(chain_id, hrs);
+                        self.status.signed(hrs, since.elapsed());
                         if signed.repeat && signed.extension_signature.is_some() {
                             self.metrics.extension_resigned.with_label_values(&[chain_id]).inc();
                         }

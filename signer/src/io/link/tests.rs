@@ -94,7 +94,11 @@ fn a_hung_disk_costs_neither_the_connection_nor_the_order_of_answers() {
         };
         let link = Arc::new(LinkHandle::start(link, 0).unwrap());
         let status = Arc::new(Status::new(Arc::clone(&metrics)));
-        status.show(View { keys: vec![("k".into(), Arc::clone(&desk))], links: vec![Arc::clone(&link)] });
+        status.show(View {
+            keys: vec![("k".into(), Arc::clone(&desk))],
+            chains: vec![],
+            links: vec![Arc::clone(&link)],
+        });
         let _ward = Ward::start(status, Arc::new(Notifier::from_env())).unwrap();
         let mut node = listener.accept();
         let vote = |r#type, height| {

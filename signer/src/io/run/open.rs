@@ -1,6 +1,6 @@
 //! Opening what a signer needs before it dials anybody, and everything that can be wrong with it.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use thiserror::Error;
 use tracing::info;
@@ -11,6 +11,7 @@ use crate::{
     io::{
         identity::IdentityError,
         key::{self, OpenKeyError},
+        pause_file::PauseFileError,
         store_file::{self, StateFileError},
     },
     key::Key,
@@ -49,6 +50,17 @@ pub enum StartError {
         /// The system's answer.
         source: std::io::Error,
     },
+    /// The admin socket.
+    #[error("cannot listen for commands on {}: {source}", path.display())]
+    Admin {
+        /// From the configuration.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// Nobody knows what is paused.
+    #[error(transparent)]
+    Paused(#[from] PauseFileError),
     /// No thread.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),

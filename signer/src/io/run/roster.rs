@@ -19,11 +19,12 @@ use crate::{
         identity::LinkIdentity,
         link::{Link, LinkHandle, Parking, Stop},
         run::open::{StartError, open_key, open_store},
-        status::{LinkStatus, View},
+        status::{ChainView, LinkStatus, View},
     },
     keeper::{Brake, Keeper},
     key::Key,
     metrics::Metrics,
+    pause::Paused,
     reload::Plan,
     store::{Storage, Store},
 };
@@ -90,7 +91,7 @@ impl Roster {
         self.links = kept;
         stop(gone, metrics);
         for id in &plan.chains_removed {
-            for key in self.keys.values_mut() {
+            for (name, key) in &mut self.keys {
                 let Some((index, brake)) = key.chains.remove(id) else { continue };
                 // From here on nobody signs for it, also if the turn is not to be had.
                 brake.set(true);
@@ -100,7 +101,7 @@ impl Roster {
                         "the state of a chain that was taken away stays locked until restart"
                     );
                 }
-                metrics.forget_chain(id);
+                metrics.forget_chain(id, name);
             }
         }
         for name in &plan.keys_removed {
@@ -124,6 +125,21 @@ impl Roster {
                 None => error!(chain_id = id, "its key is stopped or stuck; the chain is not served"),
             }
         }
+    }
+
+    /// Puts every chain's brake where the list says.
+    pub(super) fn hold(&self, paused: &Paused, metrics: &Metrics) {
+        for (name, key) in &self.keys {
+            for (id, (_, brake)) in &key.chains {
+                brake.set(paused.holds(name, id));
+                metrics.chain_paused.with_label_values(&[id.as_str(), name]).set(brake.is_on().into());
+            }
+        }
+    }
+
+    /// Waits until every request has ended that got its turn before now; `false` if one hangs.
+    pub(super) fn settle(&self) -> bool {
+        self.keys.values().all(|key| key.desk.is_stopped() || key.desk.with(|_| ()).is_some())
     }
 
     /// Dials the links that a plan adds.
@@ -163,11 +179,23 @@ impl Roster {
             let desk = Arc::clone(&self.keys.get(&key.name)?.desk);
             Some((key.name.clone(), desk))
         });
+        let chains = config.chains.iter().filter_map(|chain| {
+            let name = key_of(config, chain);
+            let key = self.keys.get(name)?;
+            let (index, brake) = key.chains.get(&chain.id)?;
+            Some(ChainView {
+                id: chain.id.clone(),
+                key: name.into(),
+                public_key: key.public_key,
+                index: *index,
+                brake: brake.clone(),
+            })
+        });
         let links = config.chains.iter().flat_map(|chain| {
             let of_node = move |node| self.links.iter().find(move |link| link.is(&chain.id, node));
             chain.nodes.iter().filter_map(of_node).cloned()
         });
-        View { keys: keys.collect(), links: links.collect() }
+        View { keys: keys.collect(), chains: chains.collect(), links: links.collect() }
     }
 
     /// Ends everything; requests being answered are finished, also when their node never reads the reply.
