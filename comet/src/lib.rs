@@ -12,8 +12,9 @@
 //! - [`merkle`], [`block`]: blocks, commits and validator sets, hashed as a light client does
 //! - [`key`], [`key_file`]: keys, addresses, node ids, and CometBFT's files for them
 //!
-//! And beside the wire of the signer, the wire of the monitors:
+//! And beside the wire of the signer, the wire between nodes and the wire of the monitors:
 //!
+//! - [`p2p`]: node infos, packets and peer exchange, as a stranger hears them
 //! - [`rpc`]: CometBFT's JSON-RPC answers and events
 //! - [`sdk`]: the Cosmos SDK's slashing and staking messages, store keys and decimals
 //! - [`mod@bech32`]: valoper and valcons addresses
@@ -25,6 +26,7 @@ pub mod frame;
 pub mod key;
 pub mod key_file;
 pub mod merkle;
+pub mod p2p;
 pub mod privval;
 pub mod rpc;
 pub mod sdk;

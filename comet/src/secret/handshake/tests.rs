@@ -218,3 +218,40 @@ proptest! {
         prop_assert!(!a.is_established());
     }
 }
+
+#[test]
+fn a_whole_handshake_and_a_first_frame_as_in_the_spec() {
+    // Spec p2p.md §3.7: ephemeral keys 01×32 and 02×32, identity of seed 03×32.
+    let (_, hello_a) = start(Dialect::Proto, Zeroizing::new([1; 32]));
+    let (_, hello_b) = start(Dialect::Proto, Zeroizing::new([2; 32]));
+    let (a, b) = (&hello_a[3..], &hello_b[3..]);
+    assert_eq!(hex::encode(a), "a4e09292b651c278b9772c569f5fa9bb13d906b46ab68c9df9dc2b4409f8a209");
+    assert_eq!(hex::encode(b), "ce8d3ad1ccb633ec7b70c17814a5c76ecd029685050d344745ba05870e587d59");
+    let shared = StaticSecret::from([1; 32]).diffie_hellman(&X25519Public::from(bytes32(&hex::encode(b))));
+    assert_eq!(
+        hex::encode(shared.as_bytes()),
+        "2ed76ab549b1e73c031eb49c9448f0798aea81b698279a0c3dc3e49fbfc4b953"
+    );
+    let keys = derive(shared.as_bytes(), true);
+    assert_eq!(
+        hex::encode(*keys.receive),
+        "e57986db437b44e0f07279abf95e2c818b2ad8ab9e36f079d54b6a29be14d097"
+    );
+    assert_eq!(hex::encode(*keys.send), "ce20ea7cf36f4d507a1cd6313cde6cf7a38c1148e49277aa79cf8390fc2a3ba9");
+    let challenge = challenge(&bytes32(&hex::encode(a)), &bytes32(&hex::encode(b)), shared.as_bytes());
+    assert_eq!(hex::encode(challenge), "4206c8c11bdca5a661d2a4939fd3566e52fbf4ea7501df0d089bcd055291f25d");
+    let identity = PrivateKey::from_seed(&[3; 32]);
+    assert_eq!(identity.public().node_id().to_string(), "b62e867fa2f33afe62d5d6b1642e1621d5433078");
+    assert_eq!(
+        hex::encode(identity.sign(&challenge)),
+        "87cd3c3a70c77080ed517dabaa34ba3f21c25e311fbd33d86e5be39d4f8109211f0f0249d3288b69e7008e298590aa60c363fec72b9a3fe4b29253210be9790a"
+    );
+    let mut frame = Vec::new();
+    Sealer::new(&keys.receive).seal(&crate::p2p::pex::request(Dialect::Proto), &mut frame).expect("fresh");
+    assert_eq!(frame.len(), 1044);
+    use sha2::Digest as _;
+    assert_eq!(
+        hex::encode(Sha256::digest(&frame)),
+        "9643add1c3645ad5e5b4085ab42a99358cd20efc5246fd37f43e0273d793dd83"
+    );
+}
