@@ -1,8 +1,9 @@
-//! Runs every rule over a fleet.
+//! Runs every rule over the evidence that there is.
 
 use crate::finding::{Finding, Severity};
 use crate::fleet::Fleet;
-use crate::rules;
+use crate::live::{Live, Seen};
+use crate::rules::{self, Evidence};
 
 /// What an audit found, worst first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,21 +16,36 @@ pub struct Report {
     pub hosts: usize,
     /// Nodes looked at.
     pub nodes: usize,
+    /// Addresses looked at from outside.
+    pub addresses: usize,
+    /// What a probe met at every address, port by port; empty without one.
+    pub seen: Vec<Seen>,
 }
 
-/// Runs every rule.
+/// Runs every rule on a planned fleet.
 pub fn audit(fleet: &Fleet) -> Report {
-    let mut findings: Vec<Finding> = rules::ALL.iter().flat_map(|rule| (rule.check)(fleet)).collect();
+    examine(&Evidence { planned: Some(fleet), ..Evidence::default() })
+}
+
+/// Runs every rule that can say something about this evidence.
+pub fn examine(evidence: &Evidence<'_>) -> Report {
+    let ran: Vec<_> = rules::ALL.iter().filter_map(|rule| Some((rule.name, rule.look(evidence)?))).collect();
+    let rules = ran.iter().map(|(name, _)| *name).collect();
+    let mut findings: Vec<Finding> = ran.into_iter().flat_map(|(_, found)| found).collect();
     findings.sort_by(|a, b| {
-        let key =
-            |f: &Finding| (core::cmp::Reverse(f.severity), f.rule, f.subject.clone(), f.evidence.clone());
+        let key = |f: &Finding| {
+            (core::cmp::Reverse(f.severity), f.rule, f.subject.clone(), f.source, f.evidence.clone())
+        };
         key(a).cmp(&key(b))
     });
+    findings.dedup();
     Report {
         findings,
-        rules: rules::ALL.iter().map(|rule| rule.name).collect(),
-        hosts: fleet.hosts().count(),
-        nodes: fleet.nodes().count(),
+        rules,
+        hosts: evidence.planned.map_or(0, |fleet| fleet.hosts().count()),
+        nodes: evidence.planned.map_or(0, |fleet| fleet.nodes().count()),
+        addresses: evidence.live.map_or(0, |live| live.targets.len()),
+        seen: evidence.live.map(Live::seen).unwrap_or_default(),
     }
 }
 

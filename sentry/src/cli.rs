@@ -1,6 +1,7 @@
 //! The command line of `palisade-sentry`. Exit codes: 0 clean, 1 findings at or above `--fail-on`, 2 error.
 
 mod addrbook;
+mod audit;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -9,8 +10,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::audit::audit;
-use crate::finding::Severity;
 use crate::io::fleet_file::load;
 use crate::io::genesis_file;
 use crate::report;
@@ -25,17 +24,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Look for leaks and mistakes in a fleet; exit 1 if there are any.
-    Audit {
-        /// The fleet file.
-        fleet: PathBuf,
-        /// Print JSON instead of text.
-        #[arg(long)]
-        json: bool,
-        /// Exit 1 from this severity on.
-        #[arg(long, value_name = "SEVERITY", default_value = "warn")]
-        fail_on: Severity,
-    },
+    /// Look for leaks and mistakes in a fleet, as it is planned or as the world sees it; exit 1 if there are any.
+    Audit(Box<audit::Audit>),
     /// Print what follows from a fleet: addresses, listeners, who dials whom.
     Show {
         /// The fleet file.
@@ -80,12 +70,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<(String, u8)> {
     match command {
-        Command::Audit { fleet, json, fail_on } => {
-            let report = audit(&load(&fleet)?);
-            let source = fleet.display().to_string();
-            let text = if json { report::json(&report, &source) } else { report::text(&report, &source) };
-            Ok((text, u8::from(report.fails(fail_on))))
-        }
+        Command::Audit(audit) => audit::run(&audit),
         Command::Show { fleet } => Ok((report::show(&load(&fleet)?), 0)),
         Command::Addrbook(verb) => addrbook::run(verb),
         Command::Genesis { file, json } => {

@@ -1,6 +1,6 @@
 //! A port that strangers reach although only the fleet should: what shows it, and the address that closes it.
 //!
-//! Serves the rules about ports of nodes that must not be public, and about the daemons beside them. Each rule says which
+//! As a plan says it, and as a probe met it. Serves the rules about ports of nodes that must not be public, and about the daemons beside them. Each rule says which
 //! nodes it means, how bad it is and what it opens.
 
 use core::net::{IpAddr, Ipv4Addr};
@@ -8,6 +8,7 @@ use core::net::{IpAddr, Ipv4Addr};
 use crate::finding::{seen, set};
 use crate::fleet::{Host, View};
 use crate::listen::Listen;
+use crate::live::{Live, Port, Service, Target};
 use crate::settings::Setting;
 
 /// A listener open to strangers.
@@ -41,4 +42,32 @@ pub(crate) fn daemon(host: &Host, table: &str, listen: &Listen) -> Option<Expose
         evidence: format!("[{table}] listen = {listen}: open to {exposure}"),
         fix: "remove listen: it follows the wireguard address, or else loopback".to_owned(),
     })
+}
+
+/// Ports of ours that answered HTTP to a stranger: whose, which, and the paths.
+pub(crate) fn answered(
+    live: &Live,
+    service: Service,
+    whose: impl Fn(&Target) -> bool,
+) -> Vec<(&Target, &Port, String)> {
+    let mut answered = Vec::new();
+    for target in live.ours().filter(|target| whose(target)) {
+        for port in target.ports.iter().filter(|port| port.service == service) {
+            let paths: Vec<&str> =
+                target.pages().filter(|(p, _)| p.number == port.number).map(|(_, page)| page.path).collect();
+            if !paths.is_empty() {
+                answered.push((target, port, format!("GET {} answered a stranger", paths.join(", "))));
+            }
+        }
+    }
+    answered
+}
+
+/// What closes a port that a probe met open.
+pub(crate) fn close(target: &Target, port: &Port, key: &str) -> String {
+    let number = port.number;
+    let network = if target.public { "from the internet" } else { "from here" };
+    format!(
+        "bind {key} to loopback or the WireGuard address, and drop port {number} {network} in the firewall"
+    )
 }

@@ -19,6 +19,17 @@ pub enum Severity {
     Error,
 }
 
+/// The kind of evidence that showed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Source {
+    /// The fleet file.
+    Planned,
+    /// A probe from outside.
+    Live,
+}
+
 /// What a finding is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Subject {
@@ -28,6 +39,9 @@ pub struct Subject {
     pub chain: Option<String>,
     /// Name of the consensus key.
     pub key: Option<String>,
+    /// Where it answered, e.g. `203.0.113.21:26657`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
 }
 
 /// One thing that one rule found.
@@ -37,6 +51,8 @@ pub struct Finding {
     pub severity: Severity,
     /// Name of the rule, which is the name of its file.
     pub rule: &'static str,
+    /// The kind of evidence that showed it.
+    pub source: Source,
     /// On whom.
     pub subject: Subject,
     /// What was seen, and where.
@@ -60,13 +76,20 @@ impl Subject {
 
     /// A consensus key.
     pub fn key(name: &str, chain: &str) -> Self {
-        Self { host: None, chain: Some(chain.to_owned()), key: Some(name.to_owned()) }
+        Self { chain: Some(chain.to_owned()), key: Some(name.to_owned()), ..Self::default() }
+    }
+}
+
+impl Subject {
+    /// The same, seen at this address.
+    pub fn at(&self, address: impl fmt::Display) -> Self {
+        Self { at: Some(address.to_string()), ..self.clone() }
     }
 }
 
 impl From<&NodeName> for Subject {
     fn from(node: &NodeName) -> Self {
-        Self { host: Some(node.host.clone()), chain: Some(node.chain.clone()), key: None }
+        Self { host: Some(node.host.clone()), chain: Some(node.chain.clone()), ..Self::default() }
     }
 }
 
@@ -98,12 +121,14 @@ impl fmt::Display for Severity {
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.host, &self.key, &self.chain) {
-            (Some(host), _, Some(chain)) => write!(f, "{host} ({chain})"),
-            (Some(host), _, None) => f.write_str(host),
-            (None, Some(key), Some(chain)) => write!(f, "key {key} ({chain})"),
-            (None, _, Some(chain)) => write!(f, "chain {chain}"),
-            _ => f.write_str("fleet"),
+        match (&self.host, &self.key, &self.chain, &self.at) {
+            (Some(host), _, Some(chain), _) => write!(f, "{host} ({chain})")?,
+            (Some(host), _, None, _) => f.write_str(host)?,
+            (None, Some(key), Some(chain), _) => write!(f, "key {key} ({chain})")?,
+            (None, _, Some(chain), _) => write!(f, "chain {chain}")?,
+            (None, _, None, Some(at)) => return f.write_str(at),
+            _ => f.write_str("fleet")?,
         }
+        self.at.as_ref().map_or(Ok(()), |at| write!(f, " at {at}"))
     }
 }

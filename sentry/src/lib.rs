@@ -14,6 +14,7 @@
 
 pub mod addrbook;
 mod audit;
+pub mod census;
 pub mod cli;
 mod duty;
 mod error;
@@ -25,6 +26,7 @@ mod implied;
 pub mod io;
 mod link;
 mod listen;
+pub mod live;
 mod path;
 mod peer;
 mod raw;
@@ -35,10 +37,10 @@ pub mod rules;
 mod settings;
 mod withheld;
 
-pub use audit::{Report, audit};
+pub use audit::{Report, audit, examine};
 pub use duty::{Duties, duties};
 pub use error::{FleetError, Place, Problem};
-pub use finding::{Finding, Severity, Subject};
+pub use finding::{Finding, Severity, Source, Subject};
 pub use fleet::{Chain, Fleet, Host, Key, Monitor, Node, NodeName, Ports, Role, Signer, View};
 pub use link::{Link, Party, Speech};
 pub use listen::{Exposure, Listen, ListenError};

@@ -1,17 +1,27 @@
 //! The rules: one leak or mistake a file. A file's doc names the attack, its tests hold a fleet that passes and one that fails.
 //!
-//! A rule reads the resolved fleet and nothing else. To add one: write `rules/<rule>.rs`, name it here, done.
+//! A rule reads evidence and nothing else: the planned fleet, or what was seen from outside. A rule that can be checked
+//! on several kinds of evidence has a check for each. To add one: write `rules/<rule>.rs`, name it here, done.
 
 #[cfg(test)]
 mod example;
 
 mod addr_book_strict_on_sentries;
+mod answers_with_declared_id;
 mod at_least_two_sentries;
+mod certificate_names_no_validator;
+mod every_book_was_read;
 mod grpc_not_public_on_validator;
+mod hidden_node_in_answers;
+mod hidden_node_in_genesis;
+mod hidden_node_in_pex_answers;
+mod inner_address_in_node_info;
+mod ipv6_as_closed_as_ipv4;
 mod listens_on_own_address;
 mod monitor_listener_not_public;
 mod node_ids_unique;
 mod one_signer_per_privval_port;
+mod p2p_over_quic;
 mod pprof_off;
 mod private_sentry_id_private_on_sentries;
 mod privval_listener_not_public;
@@ -22,6 +32,7 @@ mod rpc_unsafe_off;
 mod sentries_on_different_providers;
 mod signer_host_not_public;
 mod signer_listener_not_public;
+mod ssh_host_keys_differ;
 mod validator_external_address_empty;
 mod validator_id_private_on_sentries;
 mod validator_key_in_signer;
@@ -31,8 +42,28 @@ mod validator_pex_off;
 mod validator_reachable_only_by_sentries;
 mod validator_unconditional_on_sentries;
 
-use crate::finding::{Finding, Severity, Subject};
+use crate::finding::{Finding, Severity, Source, Subject};
 use crate::fleet::Fleet;
+use crate::live::Live;
+
+/// How a rule looks at one kind of evidence. More kinds may follow.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Check {
+    /// At a fleet as it is planned.
+    Planned(fn(&Fleet) -> Vec<Finding>),
+    /// At what the world sees of it.
+    Live(fn(&Live) -> Vec<Finding>),
+}
+
+/// Everything that there is to judge; each part may be absent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Evidence<'a> {
+    /// The fleet as planned.
+    pub planned: Option<&'a Fleet>,
+    /// What was seen from outside.
+    pub live: Option<&'a Live>,
+}
 
 /// One rule.
 #[derive(Clone, Copy, Debug)]
@@ -41,19 +72,28 @@ pub struct Rule {
     pub name: &'static str,
     /// What an attacker does where it is broken.
     pub attack: &'static str,
-    /// Looks for breaches.
-    pub check: fn(&Fleet) -> Vec<Finding>,
+    /// How to look for breaches, one check for each kind of evidence.
+    pub checks: &'static [Check],
 }
 
 /// Every rule, by name.
 pub const ALL: &[Rule] = &[
     addr_book_strict_on_sentries::RULE,
+    answers_with_declared_id::RULE,
     at_least_two_sentries::RULE,
+    certificate_names_no_validator::RULE,
+    every_book_was_read::RULE,
     grpc_not_public_on_validator::RULE,
+    hidden_node_in_answers::RULE,
+    hidden_node_in_genesis::RULE,
+    hidden_node_in_pex_answers::RULE,
+    inner_address_in_node_info::RULE,
+    ipv6_as_closed_as_ipv4::RULE,
     listens_on_own_address::RULE,
     monitor_listener_not_public::RULE,
     node_ids_unique::RULE,
     one_signer_per_privval_port::RULE,
+    p2p_over_quic::RULE,
     pprof_off::RULE,
     private_sentry_id_private_on_sentries::RULE,
     privval_listener_not_public::RULE,
@@ -64,6 +104,7 @@ pub const ALL: &[Rule] = &[
     sentries_on_different_providers::RULE,
     signer_host_not_public::RULE,
     signer_listener_not_public::RULE,
+    ssh_host_keys_differ::RULE,
     validator_external_address_empty::RULE,
     validator_id_private_on_sentries::RULE,
     validator_key_in_signer::RULE,
@@ -75,7 +116,27 @@ pub const ALL: &[Rule] = &[
 ];
 
 impl Rule {
+    /// What it finds in this evidence; `None` where there is none that it could look at.
+    pub fn look(&self, evidence: &Evidence<'_>) -> Option<Vec<Finding>> {
+        let found: Vec<Vec<Finding>> = self.checks.iter().filter_map(|check| check.look(evidence)).collect();
+        (!found.is_empty()).then(|| found.into_iter().flatten().collect())
+    }
+
     fn finding(&self, severity: Severity, on: impl Into<Subject>, evidence: String, fix: String) -> Finding {
-        Finding { severity, rule: self.name, subject: on.into(), evidence, attack: self.attack, fix }
+        let (rule, subject, attack) = (self.name, on.into(), self.attack);
+        Finding { severity, rule, source: Source::Planned, subject, evidence, attack, fix }
+    }
+}
+
+impl Check {
+    fn look(self, evidence: &Evidence<'_>) -> Option<Vec<Finding>> {
+        let (source, mut found) = match self {
+            Self::Planned(check) => (Source::Planned, check(evidence.planned?)),
+            Self::Live(check) => (Source::Live, check(evidence.live?)),
+        };
+        for finding in &mut found {
+            finding.source = source;
+        }
+        Some(found)
     }
 }

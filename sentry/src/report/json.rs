@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::audit::Report;
 use crate::finding::{Finding, Severity};
+use crate::live::Seen;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -14,6 +15,8 @@ struct Document<'a> {
     rules: &'a [&'static str],
     counts: Counts,
     findings: &'a [Finding],
+    #[serde(skip_serializing_if = "<[Seen]>::is_empty")]
+    seen: &'a [Seen],
 }
 
 #[derive(Serialize)]
@@ -38,6 +41,7 @@ pub fn json(report: &Report, source: &str) -> String {
         rules: &report.rules,
         counts,
         findings: &report.findings,
+        seen: &report.seen,
     };
     let mut text = serde_json::to_string_pretty(&document).expect("strings and numbers always serialise");
     text.push('\n');

@@ -16,6 +16,15 @@ pub fn text(report: &Report, source: &str) -> String {
     for finding in &report.findings {
         block(&mut out, finding);
     }
+    if !report.seen.is_empty() {
+        out.push_str("What was met from outside:\n");
+        for seen in &report.seen {
+            let at = seen.subject.to_string();
+            let _ = writeln!(out, "  {:<8}  {:<7}  {at}", seen.state, seen.service);
+            labelled(&mut out, "", &printable(&seen.says));
+        }
+        out.push('\n');
+    }
     let _ = writeln!(out, "{source}: {}", summary(report));
     out
 }
@@ -25,7 +34,7 @@ fn block(out: &mut String, finding: &Finding) {
     for (label, text) in
         [("seen", finding.evidence.as_str()), ("attack", finding.attack), ("fix", &finding.fix)]
     {
-        labelled(out, label, text);
+        labelled(out, label, &printable(text));
     }
     out.push('\n');
 }
@@ -47,12 +56,11 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 fn summary(report: &Report) -> String {
-    let looked = format!(
-        "{}, {}, {}",
-        number(report.hosts, "host"),
-        number(report.nodes, "node"),
-        number(report.rules.len(), "rule")
-    );
+    let counted = [(report.hosts, "host"), (report.nodes, "node"), (report.addresses, "address")];
+    let mut looked: Vec<String> =
+        counted.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| number(n, what)).collect();
+    looked.push(number(report.rules.len(), "rule"));
+    let looked = looked.join(", ");
     if report.findings.is_empty() {
         return format!("clean ({looked})");
     }
@@ -71,6 +79,7 @@ fn summary(report: &Report) -> String {
 pub(super) fn number(n: usize, what: &str) -> String {
     match what.strip_suffix('y') {
         _ if n == 1 => format!("{n} {what}"),
+        None if what.ends_with('s') => format!("{n} {what}es"),
         Some(stem) => format!("{n} {stem}ies"),
         None => format!("{n} {what}s"),
     }

@@ -5,12 +5,12 @@
 
 use crate::finding::{Finding, Severity, seen, set};
 use crate::fleet::Fleet;
-use crate::rules::Rule;
+use crate::rules::{Check, Rule};
 
 pub(super) const RULE: Rule = Rule {
     name: "addr_book_strict_on_sentries",
     attack: "Inner addresses enter the address book and are given to whoever asks; one id missing from private_peer_ids is then enough to give the validator away.",
-    check,
+    checks: &[Check::Planned(check)],
 };
 
 fn check(fleet: &Fleet) -> Vec<Finding> {

@@ -2,12 +2,12 @@
 
 use crate::finding::{Finding, Severity, Subject};
 use crate::fleet::{Fleet, Role};
-use crate::rules::Rule;
+use crate::rules::{Check, Rule};
 
 pub(super) const RULE: Rule = Rule {
     name: "at_least_two_sentries",
     attack: "Flooding a single machine cuts the validator off the chain; it misses blocks until it is jailed.",
-    check,
+    checks: &[Check::Planned(check)],
 };
 
 fn check(fleet: &Fleet) -> Vec<Finding> {

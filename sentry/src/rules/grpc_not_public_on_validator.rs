@@ -5,12 +5,13 @@
 use crate::exposed;
 use crate::finding::{Finding, Severity};
 use crate::fleet::Fleet;
-use crate::rules::Rule;
+use crate::live::{Answer, Live, Service};
+use crate::rules::{Check, Rule};
 
 pub(super) const RULE: Rule = Rule {
     name: "grpc_not_public_on_validator",
     attack: "A query for node_info on this address returns the node's id and name; with the port open the machine can also be loaded until it misses blocks.",
-    check,
+    checks: &[Check::Planned(check), Check::Live(look)],
 };
 
 fn check(fleet: &Fleet) -> Vec<Finding> {
@@ -23,10 +24,30 @@ fn check(fleet: &Fleet) -> Vec<Finding> {
     findings
 }
 
+fn look(live: &Live) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for target in live.ours().filter(|target| target.signs) {
+        for port in &target.ports {
+            if let Some(Answer::Grpc(said)) = &port.answer {
+                let evidence = format!("gRPC answered a stranger: {said:?}");
+                let fix = exposed::close(target, port, "grpc.address");
+                findings.push(RULE.finding(Severity::Error, target.at(port), evidence, fix));
+            }
+        }
+    }
+    let rest = exposed::answered(live, Service::Rest, |target| target.signs);
+    findings.extend(rest.into_iter().map(|(target, port, evidence)| {
+        let fix = exposed::close(target, port, "api.address");
+        RULE.finding(Severity::Error, target.at(port), evidence, fix)
+    }));
+    findings
+}
+
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::rules::example::{CLASSIC, SERVED, findings, give, hosts};
+    use crate::live::{Answer, Grpc, Part, Service, State};
+    use crate::rules::example::{CLASSIC, SERVED, findings, found, give, hosts, page, port};
 
     #[test]
     fn passes() {
@@ -38,5 +59,15 @@ mod tests {
     fn fails() {
         let findings = findings(&RULE, &give(CLASSIC, "val-1", r#"app.grpc.address = "0.0.0.0:9090""#));
         assert_eq!(hosts(&findings), ["val-1"]);
+    }
+
+    #[test]
+    fn seen_from_outside() {
+        let grpc = |part| {
+            let answer = Some(Answer::Grpc(Grpc::Node(None, "0.38.25".into())));
+            found(&RULE, port(part, Service::Grpc, State::Open, answer)).len()
+        };
+        assert_eq!((grpc(Part::Validator), grpc(Part::Rpc)), (1, 0));
+        assert_eq!(found(&RULE, page(Part::Validator, Service::Rest, "/node_info", 200, "{}")).len(), 1);
     }
 }

@@ -6,12 +6,12 @@
 use crate::finding::{Finding, Severity, seen};
 use crate::fleet::Fleet;
 use crate::listen::Exposure;
-use crate::rules::Rule;
+use crate::rules::{Check, Rule};
 
 pub(super) const RULE: Rule = Rule {
     name: "listens_on_own_address",
     attack: "No judgement can be made about who reaches this port; the machine has an address that nobody declared, or the node will not start.",
-    check,
+    checks: &[Check::Planned(check)],
 };
 
 fn check(fleet: &Fleet) -> Vec<Finding> {

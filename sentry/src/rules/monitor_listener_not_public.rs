@@ -3,12 +3,13 @@
 use crate::exposed;
 use crate::finding::{Finding, Severity, Subject};
 use crate::fleet::Fleet;
-use crate::rules::Rule;
+use crate::live::{Live, Part, Service};
+use crate::rules::{Check, Rule};
 
 pub(super) const RULE: Rule = Rule {
     name: "monitor_listener_not_public",
     attack: "The page and /metrics show whose validators these are and when they are about to be jailed: the best moment for an attack.",
-    check,
+    checks: &[Check::Planned(check), Check::Live(look)],
 };
 
 fn check(fleet: &Fleet) -> Vec<Finding> {
@@ -22,10 +23,21 @@ fn check(fleet: &Fleet) -> Vec<Finding> {
     findings
 }
 
+fn look(live: &Live) -> Vec<Finding> {
+    let open = exposed::answered(live, Service::Metrics, |target| target.part == Part::Monitor);
+    open.into_iter()
+        .map(|(target, port, evidence)| {
+            let fix = exposed::close(target, port, "listen");
+            RULE.finding(Severity::Warn, target.at(port), evidence, fix)
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::rules::example::{CLASSIC, SERVED, findings, hosts};
+    use crate::live::{Part, Service};
+    use crate::rules::example::{CLASSIC, SERVED, findings, found, hosts, page};
 
     #[test]
     fn passes() {
@@ -37,5 +49,11 @@ mod tests {
     fn fails_on_every_interface() {
         let open = CLASSIC.replace("[host.monitor]", "[host.monitor]\nlisten = \":9464\"");
         assert_eq!(hosts(&findings(&RULE, &open)), ["monitor-1"]);
+    }
+
+    #[test]
+    fn seen_from_outside() {
+        assert_eq!(found(&RULE, page(Part::Monitor, Service::Metrics, "/metrics", 200, "")).len(), 1);
+        assert_eq!(found(&RULE, page(Part::Rpc, Service::Metrics, "/metrics", 200, "")), []);
     }
 }

@@ -5,12 +5,12 @@
 
 use crate::finding::{Finding, Severity, Subject};
 use crate::fleet::Fleet;
-use crate::rules::Rule;
+use crate::rules::{Check, Rule};
 
 pub(super) const RULE: Rule = Rule {
     name: "one_signer_per_privval_port",
     attack: "Two signers of one key each remember only their own signatures; at the first failover both sign one height, which is a double sign: slashed and tombstoned for good.",
-    check,
+    checks: &[Check::Planned(check)],
 };
 
 fn check(fleet: &Fleet) -> Vec<Finding> {

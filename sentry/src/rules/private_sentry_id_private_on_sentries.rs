@@ -5,13 +5,13 @@
 
 use crate::finding::Finding;
 use crate::fleet::{Fleet, Role};
-use crate::rules::Rule;
+use crate::rules::{Check, Rule};
 use crate::withheld::gaps;
 
 pub(super) const RULE: Rule = Rule {
     name: "private_sentry_id_private_on_sentries",
     attack: "A PEX request to a public sentry returns the private sentry's address; flooded together with the others, the validator's last link is gone.",
-    check,
+    checks: &[Check::Planned(check)],
 };
 
 fn check(fleet: &Fleet) -> Vec<Finding> {

@@ -3,15 +3,17 @@
 //! The listener's key is fresh at every start and nobody's identity is checked (spec signer.md §3.1.4 and §3.1.7): only
 //! WireGuard or a firewall protects this hop. Leak vector 19.
 
+use crate::exposed;
 use crate::finding::{Finding, Severity, seen, set};
 use crate::fleet::Fleet;
 use crate::listen::Listen;
-use crate::rules::Rule;
+use crate::live::{Live, Service};
+use crate::rules::{Check, Rule};
 
 pub(super) const RULE: Rule = Rule {
     name: "privval_listener_not_public",
     attack: "The node accepts the first dialler as its signer: a stranger who gets there takes the signer's place, the validator stops signing, and the open port marks it as a validator.",
-    check,
+    checks: &[Check::Planned(check), Check::Live(look)],
 };
 
 fn check(fleet: &Fleet) -> Vec<Finding> {
@@ -41,10 +43,27 @@ fn check(fleet: &Fleet) -> Vec<Finding> {
     findings
 }
 
+fn look(live: &Live) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for target in live.ours() {
+        for port in target.open(Service::Privval) {
+            // Nothing was said to it, so all that is known is the number and whether a signer belongs here.
+            let severity = if target.signs { Severity::Error } else { Severity::Warn };
+            let evidence =
+                format!("port {} takes connections from a stranger; nothing was said to it", port.number);
+            let fix = exposed::close(target, port, "priv_validator_laddr");
+            findings.push(RULE.finding(severity, target.at(port), evidence, fix));
+        }
+    }
+    findings
+}
+
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::rules::example::{CLASSIC, SERVED, findings, give, hosts};
+    use crate::finding::Severity;
+    use crate::live::{Part, Service, State};
+    use crate::rules::example::{CLASSIC, SERVED, findings, found, give, hosts, port};
 
     #[test]
     fn passes() {
@@ -68,5 +87,13 @@ mod tests {
             &give(SERVED, "sentry-1", r#"config.priv_validator_laddr = "tcp://203.0.113.21:26659""#),
         );
         assert_eq!(hosts(&findings), ["sentry-1"]);
+    }
+
+    #[test]
+    fn seen_from_outside() {
+        let open = |part, state| found(&RULE, port(part, Service::Privval, state, None));
+        assert_eq!(open(Part::Validator, State::Open)[0].severity, Severity::Error);
+        assert_eq!(open(Part::Rpc, State::Open)[0].severity, Severity::Warn);
+        assert_eq!(open(Part::Validator, State::Filtered), []);
     }
 }

@@ -6,12 +6,13 @@
 use crate::exposed;
 use crate::finding::{Finding, Severity};
 use crate::fleet::Fleet;
-use crate::rules::Rule;
+use crate::live::{Live, Part, Service};
+use crate::rules::{Check, Rule};
 
 pub(super) const RULE: Rule = Rule {
     name: "prometheus_not_public",
     attack: "GET /metrics identifies the validator by address and power, and on a sentry it lists the validator's node id among its peers.",
-    check,
+    checks: &[Check::Planned(check), Check::Live(look)],
 };
 
 fn check(fleet: &Fleet) -> Vec<Finding> {
@@ -33,10 +34,30 @@ fn check(fleet: &Fleet) -> Vec<Finding> {
     findings
 }
 
+fn look(live: &Live) -> Vec<Finding> {
+    let whose = |part| !matches!(part, Part::Signer | Part::Monitor);
+    let open = exposed::answered(live, Service::Metrics, |target| whose(target.part));
+    open.into_iter()
+        .map(|(target, port, mut evidence)| {
+            let page = target.pages().find(|(p, _)| p.number == port.number);
+            let lines = |word: &str| {
+                page.map_or(0, |(_, page)| page.body.lines().filter(|l| l.contains(word)).count())
+            };
+            let (own, peers) = (lines("validator_address="), lines("peer_id="));
+            evidence += &format!("; {own} lines name the validator, {peers} a peer");
+            let exposes = target.signs || target.part != Part::Rpc;
+            let severity = if exposes { Severity::Error } else { Severity::Warn };
+            let fix = exposed::close(target, port, "instrumentation.prometheus_listen_addr");
+            RULE.finding(severity, target.at(port), evidence, fix)
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::rules::example::{CLASSIC, SERVED, findings, give, hosts};
+    use crate::live::{Part, Service};
+    use crate::rules::example::{CLASSIC, SERVED, findings, found, give, hosts, page};
 
     #[test]
     fn passes() {
@@ -60,5 +81,13 @@ mod tests {
             &give(CLASSIC, "sentry-2", r#"config.instrumentation.prometheus_listen_addr = ":26660""#),
         );
         assert_eq!(hosts(&findings), ["sentry-2"]);
+    }
+
+    #[test]
+    fn seen_from_outside() {
+        let metrics = "cometbft_consensus_validator_power{validator_address=\"AB\"} 10\n";
+        let findings = found(&RULE, page(Part::Validator, Service::Metrics, "/metrics", 200, metrics));
+        assert!(findings[0].evidence.contains("1 lines name the validator"), "{findings:?}");
+        assert_eq!(found(&RULE, page(Part::Monitor, Service::Metrics, "/metrics", 200, "")), []);
     }
 }

@@ -6,12 +6,13 @@
 use crate::exposed;
 use crate::finding::{Finding, Severity};
 use crate::fleet::Fleet;
-use crate::rules::Rule;
+use crate::live::{Live, Part, Service};
+use crate::rules::{Check, Rule};
 
 pub(super) const RULE: Rule = Rule {
     name: "rpc_not_public_on_sentries",
     attack: "GET /net_info on a sentry returns the validator's node id and the address it connects from.",
-    check,
+    checks: &[Check::Planned(check), Check::Live(look)],
 };
 
 fn check(fleet: &Fleet) -> Vec<Finding> {
@@ -24,10 +25,22 @@ fn check(fleet: &Fleet) -> Vec<Finding> {
     findings
 }
 
+fn look(live: &Live) -> Vec<Finding> {
+    let whose = |part, signs: bool| matches!(part, Part::Sentry | Part::PrivateSentry) && !signs;
+    let open = exposed::answered(live, Service::Rpc, |target| whose(target.part, target.signs));
+    open.into_iter()
+        .map(|(target, port, evidence)| {
+            let fix = exposed::close(target, port, "rpc.laddr");
+            RULE.finding(Severity::Error, target.at(port), evidence, fix)
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::rules::example::{CLASSIC, SERVED, findings, give, hosts};
+    use crate::live::{Part, Service};
+    use crate::rules::example::{CLASSIC, SERVED, findings, found, give, hosts, page};
 
     #[test]
     fn passes() {
@@ -40,5 +53,12 @@ mod tests {
         let findings =
             findings(&RULE, &give(CLASSIC, "sentry-1", r#"config.rpc.laddr = "tcp://0.0.0.0:26657""#));
         assert_eq!(hosts(&findings), ["sentry-1"]);
+    }
+
+    #[test]
+    fn seen_from_outside() {
+        let open = |part| found(&RULE, page(part, Service::Rpc, "/net_info", 200, "{}")).len();
+        assert_eq!((open(Part::Sentry), open(Part::PrivateSentry), open(Part::Rpc)), (1, 1, 0));
+        assert_eq!(found(&RULE, page(Part::Sentry, Service::Rpc, "/net_info", 404, "")), []);
     }
 }

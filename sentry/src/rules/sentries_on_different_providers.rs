@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 
 use crate::finding::{Finding, Severity, Subject};
 use crate::fleet::Fleet;
-use crate::rules::Rule;
+use crate::rules::{Check, Rule};
 
 pub(super) const RULE: Rule = Rule {
     name: "sentries_on_different_providers",
     attack: "One attack on, or one complaint to, a single provider takes every sentry away at once.",
-    check,
+    checks: &[Check::Planned(check)],
 };
 
 fn check(fleet: &Fleet) -> Vec<Finding> {

@@ -2,12 +2,13 @@
 
 use crate::finding::{Finding, Severity, Subject};
 use crate::fleet::Fleet;
-use crate::rules::Rule;
+use crate::live::{Live, Part, State};
+use crate::rules::{Check, Rule};
 
 pub(super) const RULE: Rule = Rule {
     name: "signer_host_not_public",
     attack: "A public address can be scanned and attacked; on the machine with the key, every open or vulnerable service is a way to the key.",
-    check,
+    checks: &[Check::Planned(check), Check::Live(look)],
 };
 
 fn check(fleet: &Fleet) -> Vec<Finding> {
@@ -22,10 +23,24 @@ fn check(fleet: &Fleet) -> Vec<Finding> {
         .collect()
 }
 
+fn look(live: &Live) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for target in live.ours().filter(|target| target.part == Part::Signer) {
+        for port in target.ports.iter().filter(|port| port.state == State::Open) {
+            let evidence =
+                format!("port {} ({}) takes connections from a stranger", port.number, port.service);
+            let fix = format!("drop port {} in the firewall; come in over WireGuard", port.number);
+            findings.push(RULE.finding(Severity::Warn, target.at(port), evidence, fix));
+        }
+    }
+    findings
+}
+
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::rules::example::{CLASSIC, SERVED, findings, hosts};
+    use crate::live::{Part, Service, State};
+    use crate::rules::example::{CLASSIC, SERVED, findings, found, hosts, port};
 
     #[test]
     fn passes() {
@@ -37,5 +52,13 @@ mod tests {
     fn fails_with_a_public_address() {
         let open = CLASSIC.replace("private = \"10.0.0.11\"", "public = [\"203.0.113.11\"]");
         assert_eq!(hosts(&findings(&RULE, &open)), ["signer-1"]);
+    }
+
+    #[test]
+    fn seen_from_outside() {
+        let ssh = |part, state| found(&RULE, port(part, Service::Ssh, state, None)).len();
+        assert_eq!(ssh(Part::Signer, State::Open), 1);
+        assert_eq!(ssh(Part::Signer, State::Filtered), 0);
+        assert_eq!(ssh(Part::Sentry, State::Open), 0);
     }
 }

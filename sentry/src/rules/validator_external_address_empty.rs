@@ -4,12 +4,12 @@
 
 use crate::finding::{Finding, Severity, seen, set};
 use crate::fleet::{Fleet, Role};
-use crate::rules::Rule;
+use crate::rules::{Check, Rule};
 
 pub(super) const RULE: Rule = Rule {
     name: "validator_external_address_empty",
     attack: "The address is sent in the handshake, sentries put it into their address books, and every peer that asks is told where the validator is.",
-    check,
+    checks: &[Check::Planned(check)],
 };
 
 fn check(fleet: &Fleet) -> Vec<Finding> {

@@ -5,13 +5,13 @@
 
 use crate::finding::Finding;
 use crate::fleet::{Fleet, Role};
-use crate::rules::Rule;
+use crate::rules::{Check, Rule};
 use crate::withheld::gaps;
 
 pub(super) const RULE: Rule = Rule {
     name: "validator_id_private_on_sentries",
     attack: "Anybody can ask a sentry for its address book with a PEX request; without this entry the answer contains the validator's id and address.",
-    check,
+    checks: &[Check::Planned(check)],
 };
 
 fn check(fleet: &Fleet) -> Vec<Finding> {

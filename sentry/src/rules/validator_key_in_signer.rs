@@ -3,12 +3,12 @@
 
 use crate::finding::{Finding, Severity};
 use crate::fleet::{Fleet, Role};
-use crate::rules::Rule;
+use crate::rules::{Check, Rule};
 
 pub(super) const RULE: Rule = Rule {
     name: "validator_key_in_signer",
     attack: "Whoever gets into the validator gets the key; and a restored backup of the machine signs old heights again, which is a double sign: tombstoned for good.",
-    check,
+    checks: &[Check::Planned(check)],
 };
 
 fn check(fleet: &Fleet) -> Vec<Finding> {

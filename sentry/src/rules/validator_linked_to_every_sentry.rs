@@ -3,12 +3,12 @@
 use crate::finding::{Finding, Severity};
 use crate::fleet::{Fleet, NodeName};
 use crate::link::Party;
-use crate::rules::Rule;
+use crate::rules::{Check, Rule};
 
 pub(super) const RULE: Rule = Rule {
     name: "validator_linked_to_every_sentry",
     attack: "An attacker floods the few sentries that are really linked; the others stand by without a link, and the validator misses blocks until it is jailed.",
-    check,
+    checks: &[Check::Planned(check)],
 };
 
 fn check(fleet: &Fleet) -> Vec<Finding> {

@@ -5,12 +5,12 @@
 
 use crate::finding::{Finding, Severity};
 use crate::fleet::{Fleet, Role};
-use crate::rules::Rule;
+use crate::rules::{Check, Rule};
 
 pub(super) const RULE: Rule = Rule {
     name: "validator_not_near_sentries",
     attack: "The attacker knows where the sentries are: scanning or flooding their machine room reaches the validator beside them.",
-    check,
+    checks: &[Check::Planned(check)],
 };
 
 fn check(fleet: &Fleet) -> Vec<Finding> {

@@ -4,12 +4,12 @@
 
 use crate::finding::{Finding, Severity, seen, set};
 use crate::fleet::{Fleet, Role};
-use crate::rules::Rule;
+use crate::rules::{Check, Rule};
 
 pub(super) const RULE: Rule = Rule {
     name: "validator_pex_off",
     attack: "With peer exchange on, the validator dials strangers from its address book; each of them stores its address and hands it to everybody who asks.",
-    check,
+    checks: &[Check::Planned(check)],
 };
 
 fn check(fleet: &Fleet) -> Vec<Finding> {

@@ -7,13 +7,14 @@
 use crate::finding::{Finding, Severity, seen, set};
 use crate::fleet::{Fleet, Role};
 use crate::listen::Listen;
+use crate::live::{Live, Part, Service};
 use crate::peer::NodeId;
-use crate::rules::Rule;
+use crate::rules::{Check, Rule};
 
 pub(super) const RULE: Rule = Rule {
     name: "validator_reachable_only_by_sentries",
     attack: "A stranger who can reach the validator's P2P port, or is dialled by it, learns its address and can flood it off the chain: missed blocks, then jail.",
-    check,
+    checks: &[Check::Planned(check), Check::Live(look)],
 };
 
 fn check(fleet: &Fleet) -> Vec<Finding> {
@@ -55,10 +56,27 @@ fn check(fleet: &Fleet) -> Vec<Finding> {
     findings
 }
 
+fn look(live: &Live) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for target in live.ours().filter(|target| target.part == Part::Validator) {
+        for port in target.open(Service::P2p) {
+            let said = port.answer.as_ref().map(|answer| format!("; it is {answer}")).unwrap_or_default();
+            let network =
+                if target.public { "the internet" } else { "here, outside of its own network or not" };
+            let evidence = format!("the P2P port takes connections from {network}{said}");
+            let fix = "bind p2p.laddr to the WireGuard address, and let the firewall pass the sentries only"
+                .to_owned();
+            findings.push(RULE.finding(Severity::Error, target.at(port), evidence, fix));
+        }
+    }
+    findings
+}
+
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::rules::example::{CLASSIC, SERVED, findings, give, hosts};
+    use crate::live::{Part, Service, State};
+    use crate::rules::example::{CLASSIC, SERVED, findings, found, give, hosts, port};
 
     #[test]
     fn passes() {
@@ -93,5 +111,13 @@ mod tests {
             &give(CLASSIC, "rpc-1", r#"config.p2p.persistent_peers = "VAL_1@10.66.0.10:26656""#),
         );
         assert_eq!(hosts(&findings), ["rpc-1"]);
+    }
+
+    #[test]
+    fn seen_from_outside() {
+        let open = |part, state| found(&RULE, port(part, Service::P2p, state, None)).len();
+        assert_eq!(open(Part::Validator, State::Open), 1);
+        assert_eq!(open(Part::Validator, State::Closed), 0);
+        assert_eq!(open(Part::Sentry, State::Open), 0);
     }
 }

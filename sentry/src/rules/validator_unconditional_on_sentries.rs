@@ -5,12 +5,12 @@
 
 use crate::finding::{Finding, Severity};
 use crate::fleet::Fleet;
-use crate::rules::Rule;
+use crate::rules::{Check, Rule};
 
 pub(super) const RULE: Rule = Rule {
     name: "validator_unconditional_on_sentries",
     attack: "An attacker fills every inbound place of the sentry; when the validator reconnects it is turned away and misses blocks.",
-    check,
+    checks: &[Check::Planned(check)],
 };
 
 fn check(fleet: &Fleet) -> Vec<Finding> {

@@ -1,0 +1,140 @@
+//! `palisade-sentry audit`: the rules on a planned fleet, and on what the world sees of it.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use crate::audit::examine;
+use crate::finding::{Severity, Subject};
+use crate::fleet::Fleet;
+use crate::io::fleet_file::load;
+use crate::io::probe::{self, Options, Way};
+use crate::live::{Hidden, Live, Part, Wanted, is_privval, named, plan};
+use crate::peer::{NodeId, PeerAddress};
+use crate::report;
+use crate::rules::Evidence;
+
+/// What to judge, and how to say it.
+#[derive(Debug, Args)]
+pub(super) struct Audit {
+    /// The fleet file.
+    #[arg(required_unless_present = "target")]
+    fleet: Option<PathBuf>,
+    /// Look at the fleet from outside as well: P2P handshakes, address books by PEX, and every port that gives something away.
+    #[arg(long)]
+    live: bool,
+    /// Look from a jump host, ssh://user@host[:port]; the system's ssh must get there without a password.
+    #[arg(long, value_name = "URL")]
+    from: Option<String>,
+    /// A node to look at, id@host:port. Without a fleet it is taken for a sentry of ours; beside one, for somebody else's
+    /// node that is asked what it hands on.
+    #[arg(long, value_name = "PEER", value_delimiter = ',')]
+    target: Vec<PeerAddress>,
+    /// Ask the public seeds of the fleet's chains what they hand on.
+    #[arg(long, requires = "live")]
+    seeds: bool,
+    /// Node ids that nobody may be told, beside those of the fleet.
+    #[arg(long, value_name = "NODE_ID", value_delimiter = ',')]
+    private: Vec<NodeId>,
+    /// Addresses that nobody may be told, beside those of the fleet.
+    #[arg(long, value_name = "ADDR", value_delimiter = ',')]
+    private_ip: Vec<IpAddr>,
+    /// PEX requests to each node, two on a connection.
+    #[arg(long, value_name = "N", default_value = "30", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pex_requests: u32,
+    /// Seconds until a connection must stand; what is said on it has three times as long.
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = clap::value_parser!(u64).range(1..=60))]
+    timeout: u64,
+    /// Print JSON instead of text.
+    #[arg(long, conflicts_with = "sarif")]
+    json: bool,
+    /// Print SARIF 2.1.0 instead of text.
+    #[arg(long)]
+    sarif: bool,
+    /// Exit 1 from this severity on.
+    #[arg(long, value_name = "SEVERITY", default_value = "warn")]
+    fail_on: Severity,
+}
+
+/// Runs it; returns what to print and the exit code.
+pub(super) fn run(args: &Audit) -> anyhow::Result<(String, u8)> {
+    let fleet = args.fleet.as_deref().map(load).transpose()?;
+    let live = if args.live || !args.target.is_empty() {
+        Some(look(args, fleet.as_ref())?)
+    } else if args.from.is_some() || !args.private.is_empty() || !args.private_ip.is_empty() {
+        bail!("--from, --private and --private-ip are for looking from outside\ntry: add --live");
+    } else {
+        None
+    };
+    let report = examine(&Evidence { planned: fleet.as_ref(), live: live.as_ref() });
+    let source = match &args.fleet {
+        Some(file) => file.display().to_string(),
+        None => args.target.iter().map(|peer| peer.host.clone()).collect::<Vec<_>>().join(","),
+    };
+    let text = match () {
+        () if args.json => report::json(&report, &source),
+        () if args.sarif => report::sarif(&report, &source),
+        () => report::text(&report, &source),
+    };
+    Ok((text, u8::from(report.fails(args.fail_on))))
+}
+
+fn look(args: &Audit, fleet: Option<&Fleet>) -> anyhow::Result<Live> {
+    let way = match &args.from {
+        None => Way::Direct,
+        Some(url) => Way::from_url(url)
+            .with_context(|| format!("\"{url}\" names no jump host\ntry: --from ssh://user@host"))?,
+    };
+    let connect = Duration::from_secs(args.timeout);
+    let options =
+        Options { way, connect, talk: 3 * connect, requests: args.pex_requests, ..Options::default() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut wanted = if args.live { fleet.map(plan).unwrap_or_default() } else { Vec::new() };
+        let part = if fleet.is_some() { Part::Outsider } else { Part::Sentry };
+        let seeds =
+            fleet.iter().filter(|_| args.seeds).flat_map(|fleet| fleet.chains()).flat_map(|c| &c.seeds);
+        for (part, peer) in
+            args.target.iter().map(|peer| (part, peer)).chain(seeds.map(|peer| (Part::Outsider, peer)))
+        {
+            wanted.extend(addresses(part, peer).await?);
+        }
+        Ok(probe::probe(wanted, hidden(args, fleet), &options).await)
+    })
+}
+
+/// Every address of a named node.
+async fn addresses(part: Part, peer: &PeerAddress) -> anyhow::Result<Vec<Wanted>> {
+    if is_privval(peer.port) {
+        bail!(
+            "{peer}: a node waits for its signer at port {}, and would take the probe for it\ntry: name its P2P port, usually 26656",
+            peer.port
+        );
+    }
+    let found = tokio::net::lookup_host((peer.host.as_str(), peer.port)).await;
+    let found = found.with_context(|| format!("{}: no address\ntry: name an address instead", peer.host))?;
+    let mut ips: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+    ips.sort_unstable();
+    ips.dedup();
+    let subject = Subject::host(&peer.host);
+    Ok(ips.into_iter().map(|ip| named(part, subject.clone(), peer.id.clone(), ip, peer.port)).collect())
+}
+
+fn hidden(args: &Audit, fleet: Option<&Fleet>) -> Vec<Hidden> {
+    let mut hidden = fleet.map(Hidden::of).unwrap_or_default();
+    let ids = args.private.iter().map(|id| Hidden {
+        name: "a private node".to_owned(),
+        id: Some(id.clone()),
+        ips: [].into(),
+    });
+    let ips = args.private_ip.iter().map(|ip| Hidden {
+        name: "a private node".to_owned(),
+        id: None,
+        ips: [*ip].into(),
+    });
+    hidden.extend(ids.chain(ips));
+    hidden
+}
