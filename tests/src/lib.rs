@@ -17,6 +17,7 @@ pub mod exposition;
 pub mod http;
 pub mod hub;
 pub mod monitor_process;
+pub mod netns;
 pub mod node_line;
 pub mod ports;
 pub mod privval_wire;
