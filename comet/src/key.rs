@@ -55,8 +55,11 @@ pub enum KeyError {
         expected: usize,
     },
     /// The public half is no point on the curve.
-    #[error("public key is not a point on the curve")]
+    #[error("public key is not a key: no such point on the curve")]
     NotAPoint,
+    /// The private half is zero, or not below the order of the curve.
+    #[error("private key is out of range")]
+    OutOfRange,
     /// The public half stored beside the secret belongs to another secret.
     #[error("public key {stored} does not belong to the private key beside it, which has {derived}")]
     Mismatch {

@@ -1,6 +1,7 @@
 //! CometBFT's JSON files for keys: `priv_validator_key.json` and `node_key.json`.
 //!
-//! Both hold `{"type": "tendermint/PrivKeyEd25519", "value": base64(seed || public)}`. Reading checks that every stored
+//! Both hold `{"type": "tendermint/PrivKeyEd25519", "value": base64(seed || public)}`; the first may hold a key of another
+//! type, under the names of [`KeyType`]. Reading checks that every stored
 //! half agrees with what the secret yields, because a file pasted together from two keys would sign as a stranger.
 //! Keys without a seed, which that format cannot hold, are written as `palisade/PrivKeyEd25519Expanded`.
 
@@ -9,10 +10,12 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::key::{KeyError, PrivateKey};
+use crate::{
+    consensus::{KeyType, SecretKey},
+    key::{KeyError, PrivateKey},
+};
 
 const PRIVATE: &str = "tendermint/PrivKeyEd25519";
-const PUBLIC: &str = "tendermint/PubKeyEd25519";
 const EXPANDED: &str = "palisade/PrivKeyEd25519Expanded";
 
 /// What is wrong with a key file.
@@ -27,8 +30,8 @@ pub enum KeyFileError {
         /// From 1.
         column: usize,
     },
-    /// A key type that this backend does not sign with.
-    #[error("key type {0} is not supported, only {PRIVATE} and {EXPANDED} are")]
+    /// A key type that no node line has, or not in this file.
+    #[error("key type {0:?} is not known here")]
     Type(String),
     /// Not base64.
     #[error("private key is not base64")]
@@ -73,12 +76,18 @@ impl Drop for Typed {
 }
 
 /// Reads `priv_validator_key.json`, also the older `priv_validator.json` with its state fields, which are ignored here.
-pub fn read_priv_validator_key(json: &str) -> Result<PrivateKey, KeyFileError> {
+pub fn read_priv_validator_key(json: &str) -> Result<SecretKey, KeyFileError> {
     let file: PrivValidatorKey = serde_json::from_str(json).map_err(unreadable)?;
     let key = secret(&file.priv_key)?;
-    let derived = BASE64_STANDARD.encode(key.public().as_bytes());
-    if let Some(stored) = file.pub_key.as_ref().filter(|k| k.value != derived) {
-        return Err(KeyFileError::Stranger { field: "pub_key", stored: stored.value.clone(), derived });
+    let derived = public(&key);
+    if let Some(stored) = file.pub_key.filter(|k| (&k.r#type, &k.value) != (&derived.r#type, &derived.value))
+    {
+        let show = |k: &Typed| format!("{} {}", k.r#type, k.value);
+        return Err(KeyFileError::Stranger {
+            field: "pub_key",
+            stored: show(&stored),
+            derived: show(&derived),
+        });
     }
     let address = key.public().address().to_string();
     match file.address {
@@ -90,27 +99,24 @@ pub fn read_priv_validator_key(json: &str) -> Result<PrivateKey, KeyFileError> {
 }
 
 /// Writes `priv_validator_key.json` as CometBFT does, or its expanded sibling for a key without a seed.
-pub fn write_priv_validator_key(key: &PrivateKey) -> Zeroizing<String> {
+pub fn write_priv_validator_key(key: &SecretKey) -> Zeroizing<String> {
     let file = PrivValidatorKey {
         address: Some(key.public().address().to_string()),
-        pub_key: Some(Typed {
-            r#type: PUBLIC.into(),
-            value: BASE64_STANDARD.encode(key.public().as_bytes()),
-        }),
+        pub_key: Some(public(key)),
         priv_key: typed(key),
     };
     pretty(&file)
 }
 
-/// Reads `node_key.json`.
+/// Reads `node_key.json`, which is always an Ed25519 key.
 pub fn read_node_key(json: &str) -> Result<PrivateKey, KeyFileError> {
     let file: NodeKey = serde_json::from_str(json).map_err(unreadable)?;
-    secret(&file.priv_key)
+    ed25519(&file.priv_key)
 }
 
 /// Writes `node_key.json`.
 pub fn write_node_key(key: &PrivateKey) -> Zeroizing<String> {
-    pretty(&NodeKey { priv_key: typed(key) })
+    pretty(&NodeKey { priv_key: typed_ed25519(key) })
 }
 
 #[allow(clippy::needless_pass_by_value)] // the shape that map_err wants
@@ -118,8 +124,19 @@ fn unreadable(error: serde_json::Error) -> KeyFileError {
     KeyFileError::Json { line: error.line(), column: error.column() }
 }
 
-fn secret(typed: &Typed) -> Result<PrivateKey, KeyFileError> {
-    let bytes = Zeroizing::new(BASE64_STANDARD.decode(&typed.value).map_err(|_| KeyFileError::Base64)?);
+fn secret(typed: &Typed) -> Result<SecretKey, KeyFileError> {
+    match KeyType::ALL.into_iter().find(|key_type| key_type.private_json() == typed.r#type) {
+        Some(KeyType::Ed25519) | None => Ok(ed25519(typed)?.into()),
+        Some(key_type) => Ok(SecretKey::from_bytes(key_type, &decode(typed)?)?),
+    }
+}
+
+fn decode(typed: &Typed) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    Ok(Zeroizing::new(BASE64_STANDARD.decode(&typed.value).map_err(|_| KeyFileError::Base64)?))
+}
+
+fn ed25519(typed: &Typed) -> Result<PrivateKey, KeyFileError> {
+    let bytes = decode(typed)?;
     match typed.r#type.as_str() {
         PRIVATE => Ok(PrivateKey::from_seed_and_public(&bytes)?),
         EXPANDED => {
@@ -133,7 +150,23 @@ fn secret(typed: &Typed) -> Result<PrivateKey, KeyFileError> {
     }
 }
 
-fn typed(key: &PrivateKey) -> Typed {
+fn public(key: &SecretKey) -> Typed {
+    let key = key.public();
+    Typed { r#type: key.key_type().public_json().into(), value: BASE64_STANDARD.encode(key.as_bytes()) }
+}
+
+fn typed(key: &SecretKey) -> Typed {
+    match (key.as_ed25519(), key.to_bytes()) {
+        (None, Some(bytes)) => Typed {
+            r#type: key.public().key_type().private_json().into(),
+            value: BASE64_STANDARD.encode(&*bytes),
+        },
+        (Some(key), _) => typed_ed25519(key),
+        (None, None) => unreachable!("only Ed25519 keys can lack their file's form"),
+    }
+}
+
+fn typed_ed25519(key: &PrivateKey) -> Typed {
     match key.to_seed_and_public() {
         Some(bytes) => Typed { r#type: PRIVATE.into(), value: BASE64_STANDARD.encode(*bytes) },
         None => Typed { r#type: EXPANDED.into(), value: BASE64_STANDARD.encode(*key.to_expanded()) },
@@ -154,7 +187,7 @@ mod tests {
     fn round_trip_of_both_forms() {
         let seeded = PrivateKey::from_seed(&[9; 32]);
         let expanded = PrivateKey::from_expanded(&seeded.to_expanded());
-        for key in [seeded, expanded] {
+        for key in [SecretKey::from(seeded), SecretKey::from(expanded)] {
             let back = read_priv_validator_key(&write_priv_validator_key(&key)).expect("ours");
             assert_eq!(back.public(), key.public());
             assert_eq!(back.sign(b"x"), key.sign(b"x"));
@@ -164,16 +197,16 @@ mod tests {
     #[test]
     fn cometbft_own_file() {
         // Shape of spec/signer.md §4.2 with a throw-away key.
-        let json = write_priv_validator_key(&PrivateKey::from_seed(&[1; 32]));
+        let json = write_priv_validator_key(&PrivateKey::from_seed(&[1; 32]).into());
         let value: serde_json::Value = serde_json::from_str(&json).expect("json");
-        assert_eq!(value["pub_key"]["type"], PUBLIC);
+        assert_eq!(value["pub_key"]["type"], "tendermint/PubKeyEd25519");
         assert_eq!(value["priv_key"]["type"], PRIVATE);
         assert_eq!(value["address"].as_str().map(str::len), Some(40));
     }
 
     #[test]
     fn a_file_of_two_keys_is_refused() {
-        let one = write_priv_validator_key(&PrivateKey::from_seed(&[1; 32]));
+        let one = write_priv_validator_key(&PrivateKey::from_seed(&[1; 32]).into());
         let mut value: serde_json::Value = serde_json::from_str(&one).expect("json");
         value["address"] = "00".repeat(20).into();
         assert!(matches!(
@@ -204,8 +237,12 @@ mod tests {
 
     #[test]
     fn other_key_types_say_so() {
-        let json = r#"{"priv_key":{"type":"tendermint/PrivKeySecp256k1","value":"AA=="}}"#;
+        let json = r#"{"priv_key":{"type":"tendermint/PrivKeySr25519","value":"AA=="}}"#;
         let error = read_priv_validator_key(json).expect_err("unsupported").to_string();
-        assert!(error.contains("PrivKeySecp256k1"), "{error}");
+        assert!(error.contains("PrivKeySr25519"), "{error}");
+        // A key file, but of no key that a node could have as its identity.
+        let json = json.replace("Sr25519", "Secp256k1");
+        assert!(matches!(read_node_key(&json), Err(KeyFileError::Type(_))));
+        assert!(matches!(read_priv_validator_key(&json), Err(KeyFileError::Key(KeyError::Length { .. }))));
     }
 }

@@ -10,7 +10,8 @@
 //! - [`privval`]: the messages in those frames, every field of every node line in one set of structs
 //! - [`canonical`]: the sign-bytes that a consensus key signs
 //! - [`merkle`], [`block`]: blocks, commits and validator sets, hashed as a light client does
-//! - [`key`], [`key_file`]: keys, addresses, node ids, and CometBFT's files for them
+//! - [`consensus`]: public and private consensus keys of every type that a node line accepts
+//! - [`key`], [`key_file`]: Ed25519 keys, addresses, node ids, and CometBFT's files for them
 //!
 //! And beside the wire of the signer, the wire between nodes and the wire of the monitors:
 //!
@@ -22,6 +23,7 @@
 pub mod bech32;
 pub mod block;
 pub mod canonical;
+pub mod consensus;
 pub mod frame;
 pub mod key;
 pub mod key_file;

@@ -7,6 +7,8 @@
 
 use prost::{Message as _, Oneof};
 
+use crate::consensus;
+
 pub mod amino;
 
 /// Any message of the protocol: exactly one of [`Sum`], or an unknown one (`None`).
@@ -72,7 +74,7 @@ pub struct PubKeyResponse {
     /// Key bytes (1.0).
     #[prost(bytes = "vec", tag = "3")]
     pub pub_key_bytes: Vec<u8>,
-    /// Key type by name, `"ed25519"` (1.0).
+    /// Key type by name, such as `"ed25519"` (1.0).
     #[prost(string, tag = "4")]
     pub pub_key_type: String,
 }
@@ -335,13 +337,13 @@ impl PublicKey {
 // === impl PubKeyResponse ===
 
 impl PubKeyResponse {
-    /// An ed25519 key in both dialects at once.
-    pub fn ed25519(bytes: [u8; 32]) -> Self {
+    /// A key in both dialects at once.
+    pub fn of(key: &consensus::PublicKey) -> Self {
         Self {
-            pub_key: Some(PublicKey::ed25519(bytes)),
+            pub_key: Some(key.to_proto()),
             error: None,
-            pub_key_bytes: bytes.to_vec(),
-            pub_key_type: "ed25519".into(),
+            pub_key_bytes: key.as_bytes().into(),
+            pub_key_type: key.key_type().name().into(),
         }
     }
 }

@@ -138,9 +138,7 @@ impl Signer {
 
     fn answer(&self, request: Sum) -> Option<Sum> {
         match request {
-            Sum::PubKeyRequest(_) => {
-                Some(Sum::PubKeyResponse(PubKeyResponse::ed25519(*self.key.public().as_bytes())))
-            }
+            Sum::PubKeyRequest(_) => Some(Sum::PubKeyResponse(PubKeyResponse::of(&self.key.public().into()))),
             Sum::PingRequest(_) => {
                 self.pings.fetch_add(1, Ordering::Relaxed);
                 Some(Sum::PingResponse(PingResponse {}))

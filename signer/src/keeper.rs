@@ -4,22 +4,23 @@
 //! the chain id, so their signatures never collide, and each chain has its own mark. When one mark cannot be made durable the
 //! whole key stops, because a failing disk does not fail for one chain alone.
 //!
-//! Signatures of keys in this process are not verified after signing. It costs twice as much as signing, guards only against
-//! a processor that computes wrongly, and a wrong signature is refused by the node and harms nothing. Backends prove
-//! themselves once when they are opened (`io/key/`).
+//! Every signature is verified before it leaves, also those of keys in this process. A node would refuse a wrong one, but that
+//! is not the harm: a deterministic Ed25519 signature computed wrongly once and rightly the next time yields the private key to
+//! whoever has both. It costs an Ed25519 key 38 µs beside 14 for signing (median, release build), the others 80 to 240 µs, BLS
+//! 4 ms.
 
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
 
-use comet::privval::Timestamp;
+use comet::{consensus::Signature, privval::Timestamp};
 
 use crate::{
     guard::{self, Refusal, Verdict},
     key::{Key, KeyError},
     request::Request,
-    store::{CommitError, Storage, Store},
+    store::{CommitError, ExtensionPermit, Permit, Storage, Store},
 };
 
 /// A key and its stores.
@@ -54,11 +55,11 @@ pub enum Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signed {
     /// Over the vote or proposal.
-    pub signature: [u8; 64],
+    pub signature: Signature,
     /// The timestamp that was signed: the request's, or the stored one in a repeat.
     pub timestamp: Timestamp,
     /// Over the extension, where there is one to sign.
-    pub extension_signature: Option<[u8; 64]>,
+    pub extension_signature: Option<Signature>,
     /// Whether the same question was answered before.
     pub repeat: bool,
 }
@@ -78,6 +79,9 @@ pub enum Failure {
     /// The key's backend failed.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The key's backend made a signature that is none. It is thrown away.
+    #[error("the key made a signature that does not verify; nothing was sent")]
+    Wrong,
     /// The key was busy with other requests for too long.
     #[error("timeout: the key was busy for {waited_ms} ms")]
     Busy {
@@ -162,12 +166,25 @@ impl<S: Storage> Keeper<S> {
         reached(Phase::Persist);
 
         let extension = permit.extension(request);
-        let signed = self.key.sign(permit).and_then(|signature| {
-            let extension_signature = extension.map(|permit| self.key.sign_extension(permit)).transpose()?;
-            Ok(Signed { signature, timestamp, extension_signature, repeat })
-        });
+        let kept = permit.kept().cloned();
+        let signature = match kept.map_or_else(|| sign(&mut *self.key, permit), Ok) {
+            Ok(signature) => signature,
+            Err(failure) => return Answer::Fail(failure),
+        };
+        // Before anything leaves: asked again, this very signature has to be the answer.
+        if !self.key.is_deterministic()
+            && let Err(error) = store.keep(&signature)
+        {
+            self.stopped = true;
+            return Answer::Fail(Failure::Persist(error));
+        }
+        let extension = extension.map(|permit| sign_extension(&mut *self.key, permit));
+        let extension_signature = match extension.transpose() {
+            Ok(signature) => signature,
+            Err(failure) => return Answer::Fail(failure),
+        };
         reached(Phase::Sign);
-        signed.map_or_else(|error| Answer::Fail(Failure::Key(error)), Answer::Sign)
+        Answer::Sign(Signed { signature, timestamp, extension_signature, repeat })
     }
 }
 
@@ -185,6 +202,18 @@ impl Brake {
     }
 }
 
+fn sign(key: &mut dyn Key, permit: Permit<'_>) -> Result<Signature, Failure> {
+    let sign_bytes = permit.sign_bytes();
+    let signature = key.sign(permit)?;
+    if key.verify(sign_bytes, &signature) { Ok(signature) } else { Err(Failure::Wrong) }
+}
+
+fn sign_extension(key: &mut dyn Key, permit: ExtensionPermit<'_>) -> Result<Signature, Failure> {
+    let sign_bytes = permit.sign_bytes();
+    let signature = key.sign_extension(permit)?;
+    if key.verify(sign_bytes, &signature) { Ok(signature) } else { Err(Failure::Wrong) }
+}
+
 // === impl Failure ===
 
 impl Failure {
@@ -195,6 +224,7 @@ impl Failure {
             Self::Stopped => "stopped",
             Self::Paused => "paused",
             Self::Key(_) => "key",
+            Self::Wrong => "wrong_signature",
             Self::Busy { .. } => "timeout",
         }
     }

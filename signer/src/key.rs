@@ -3,18 +3,35 @@
 //! There is no method that takes bytes, so nothing outside of [`crate::store`] decides what gets signed. Backends live
 //! in `io/key/`, one file each.
 
+//!
+//! Who checks a signature is not the backend but [`crate::keeper`], with the public key: a device, its driver or this very
+//! processor may compute wrongly, and a wrong deterministic signature gives the private key away.
+
+use comet::consensus::{PublicKey, Signature};
 use thiserror::Error;
 
 use crate::store::{ExtensionPermit, Permit};
 
 /// A consensus key, wherever it lives.
 pub trait Key: Send {
-    /// The ed25519 public key.
-    fn public_key(&self) -> [u8; 32];
-    /// Signs what the permit allows.
-    fn sign(&mut self, permit: Permit<'_>) -> Result<[u8; 64], KeyError>;
+    /// The public key, with its type.
+    fn public_key(&self) -> &PublicKey;
+
+    /// Whether the same bytes always get the same signature. Where they do not (ECDSA in most devices), the signature is made
+    /// durable beside its mark before it leaves, so that a repeat can return it; it must then fit a record
+    /// ([`crate::record::MAX_SIGNATURE`]).
+    fn is_deterministic(&self) -> bool;
+
+    /// Signs what the permit allows. As many bytes as the key's type has ([`comet::consensus::KeyType::signature_size`]).
+    fn sign(&mut self, permit: Permit<'_>) -> Result<Signature, KeyError>;
+
+    /// Whether this is the signature of these bytes. Backends leave it as it is; tests that sign a million times do not.
+    fn verify(&self, sign_bytes: &[u8], signature: &Signature) -> bool {
+        self.public_key().verify(sign_bytes, signature.as_bytes())
+    }
+
     /// Signs a vote extension.
-    fn sign_extension(&mut self, permit: ExtensionPermit<'_>) -> Result<[u8; 64], KeyError>;
+    fn sign_extension(&mut self, permit: ExtensionPermit<'_>) -> Result<Signature, KeyError>;
 }
 
 /// The key did not sign. The mark is durable, so asking again repeats it.

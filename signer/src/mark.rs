@@ -8,8 +8,12 @@
 
 use std::fmt;
 
-use comet::privval::{PRECOMMIT, PREVOTE, PROPOSAL};
+use comet::{
+    consensus::{KeyType, PublicKey},
+    privval::{PRECOMMIT, PREVOTE, PROPOSAL},
+};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 /// Longest chain id of CometBFT (`types.MaxChainIDLen`).
 pub const MAX_CHAIN_ID: usize = 50;
@@ -22,8 +26,18 @@ pub const MAX_SIGN_BYTES: usize = 256;
 pub struct Identity {
     /// The chain, at most [`MAX_CHAIN_ID`] bytes.
     pub chain_id: String,
-    /// The ed25519 public key.
-    pub public_key: [u8; 32],
+    /// The public key, with its type.
+    pub public_key: PublicKey,
+}
+
+/// What a mark says about its key: the type, and 32 bytes that no other key of any type has. For Ed25519 these are the public
+/// key itself, for the longer ones SHA-256 of the type's number and the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyId {
+    /// Type of the key.
+    pub key_type: KeyType,
+    /// Key or digest.
+    pub bytes: [u8; 32],
 }
 
 /// Step within a round, in CometBFT's order and numbers (`privval/file.go`).
@@ -58,6 +72,38 @@ pub struct Mark {
     pub hrs: Hrs,
     /// Delimited sign-bytes of the vote or proposal at `hrs`; empty in a floor.
     pub sign_bytes: Vec<u8>,
+}
+
+// === impl Identity ===
+
+impl Identity {
+    /// The key, as records name it.
+    pub fn key_id(&self) -> KeyId {
+        KeyId::of(&self.public_key)
+    }
+}
+
+// === impl KeyId ===
+
+impl KeyId {
+    /// Of this key.
+    pub fn of(key: &PublicKey) -> Self {
+        let key_type = key.key_type();
+        let bytes = match <[u8; 32]>::try_from(key.as_bytes()) {
+            Ok(bytes) if key_type == KeyType::Ed25519 => bytes,
+            _ => {
+                Sha256::new().chain_update([key_type.number()]).chain_update(key.as_bytes()).finalize().into()
+            }
+        };
+        Self { key_type, bytes }
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = if self.key_type == KeyType::Ed25519 { "" } else { "SHA-256 " };
+        write!(f, "{} {what}{}", self.key_type, hex::encode(self.bytes))
+    }
 }
 
 // === impl Step ===

@@ -7,17 +7,20 @@
 //!
 //! ```text
 //! 0   8  "PLSDMARK"          16  8  sequence            62      50  chain id, zero padded
-//! 8   2  format version 1    24  8  height              112     32  ed25519 public key
-//! 10  1  key type 1          32  4  round               144    256  sign-bytes, zero padded
-//! 11  1  step                36  2  length of sign-bytes 400    80  zeros
+//! 8   2  format version 1    24  8  height              112     32  key
+//! 10  1  key type            32  4  round               144    256  sign-bytes, zero padded
+//! 11  1  step                36  2  length of sign-bytes 400    80  signature, zero padded
 //! 12  1  length of chain id  38 24  checksum before     480     32  SHA-256 of bytes 0..480
+//! 13  1  length of signature
 //! ```
-//! Numbers are little-endian. "Checksum before" is the first 24 bytes of the previous record's SHA-256.
+//! Numbers are little-endian. "Checksum before" is the first 24 bytes of the previous record's SHA-256. The key is an Ed25519
+//! public key or the digest of a longer one ([`KeyId`]). The signature is there only for keys that do not sign alike twice.
 
+use comet::consensus::{KeyType, Signature};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::mark::{Hrs, Identity, MAX_CHAIN_ID, MAX_SIGN_BYTES, Mark, Step};
+use crate::mark::{Hrs, Identity, KeyId, MAX_CHAIN_ID, MAX_SIGN_BYTES, Mark, Step};
 
 /// Size of a record.
 pub const RECORD: usize = 512;
@@ -25,7 +28,8 @@ pub const RECORD: usize = 512;
 const CHECKED: usize = 480;
 const MAGIC: &[u8; 8] = b"PLSDMARK";
 const VERSION: u16 = 1;
-const ED25519: u8 = 1;
+/// Longest signature that a record can keep.
+pub const MAX_SIGNATURE: usize = 80;
 
 /// The part of a checksum that the next record carries.
 pub type Link = [u8; 24];
@@ -33,12 +37,16 @@ pub type Link = [u8; 24];
 /// A record, decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// Whose mark it is.
-    pub identity: Identity,
+    /// Chain of the mark.
+    pub chain_id: String,
+    /// Key of the mark.
+    pub key: KeyId,
     /// Counts every record written, from 1.
     pub sequence: u64,
     /// The mark.
     pub mark: Mark,
+    /// The signature over it, where it had to be kept.
+    pub signature: Option<Signature>,
     /// Of the record before this one.
     pub before: Link,
 }
@@ -63,21 +71,26 @@ pub enum RecordError {
 /// Writes a record.
 ///
 /// # Panics
-/// When the chain id or the sign-bytes are above their bounds, which configuration and store have checked.
+/// When the chain id, the sign-bytes or the signature are above their bounds, which configuration and store have checked.
 pub fn encode(
     identity: &Identity,
     sequence: u64,
     hrs: Hrs,
     sign_bytes: &[u8],
+    signature: Option<&Signature>,
     before: &Link,
 ) -> [u8; RECORD] {
     let chain = identity.chain_id.as_bytes();
     let mut record = [0; RECORD];
     record[..8].copy_from_slice(MAGIC);
     record[8..10].copy_from_slice(&VERSION.to_le_bytes());
-    record[10] = ED25519;
+    let key = identity.key_id();
+    record[10] = key.key_type.number();
     record[11] = hrs.step.number();
     record[12] = u8::try_from(chain.len()).expect("chain ids have at most 50 bytes");
+    let signature = signature.map_or(&[][..], Signature::as_bytes);
+    record[13] = u8::try_from(signature.len()).expect("signatures that are kept have at most 80 bytes");
+    record[400..CHECKED][..signature.len()].copy_from_slice(signature);
     record[16..24].copy_from_slice(&sequence.to_le_bytes());
     record[24..32].copy_from_slice(&hrs.height.to_le_bytes());
     record[32..36].copy_from_slice(&hrs.round.to_le_bytes());
@@ -85,7 +98,7 @@ pub fn encode(
     record[36..38].copy_from_slice(&length.to_le_bytes());
     record[38..62].copy_from_slice(before);
     record[62..112][..chain.len()].copy_from_slice(chain);
-    record[112..144].copy_from_slice(&identity.public_key);
+    record[112..144].copy_from_slice(&key.bytes);
     record[144..400][..sign_bytes.len()].copy_from_slice(sign_bytes);
     let checksum = Sha256::digest(&record[..CHECKED]);
     record[CHECKED..].copy_from_slice(&checksum);
@@ -115,7 +128,8 @@ pub fn link(bytes: &[u8; RECORD]) -> Link {
 fn content(bytes: &[u8; RECORD]) -> Option<Record> {
     let chain = usize::from(bytes[12]);
     let length = usize::from(u16::from_le_bytes(array(bytes, 36)));
-    if bytes[10] != ED25519 || chain > MAX_CHAIN_ID || length > MAX_SIGN_BYTES {
+    let signature = usize::from(bytes[13]);
+    if chain > MAX_CHAIN_ID || length > MAX_SIGN_BYTES || signature > MAX_SIGNATURE {
         return None;
     }
     let hrs = Hrs {
@@ -127,12 +141,11 @@ fn content(bytes: &[u8; RECORD]) -> Option<Record> {
         return None;
     }
     Some(Record {
-        identity: Identity {
-            chain_id: std::str::from_utf8(&bytes[62..][..chain]).ok()?.into(),
-            public_key: array(bytes, 112),
-        },
+        chain_id: std::str::from_utf8(&bytes[62..][..chain]).ok()?.into(),
+        key: KeyId { key_type: KeyType::from_number(bytes[10])?, bytes: array(bytes, 112) },
         sequence: u64::from_le_bytes(array(bytes, 16)),
         mark: Mark { hrs, sign_bytes: bytes[144..][..length].into() },
+        signature: (signature > 0).then(|| bytes[400..][..signature].to_vec().into()),
         before: array(bytes, 38),
     })
 }
@@ -144,29 +157,39 @@ fn array<const N: usize>(bytes: &[u8; RECORD], at: usize) -> [u8; N] {
 
 #[cfg(test)]
 mod tests {
+    use comet::key::PrivateKey;
+
     use super::*;
 
     fn record() -> Record {
         Record {
-            identity: Identity { chain_id: "c".repeat(MAX_CHAIN_ID), public_key: [7; 32] },
+            chain_id: "c".repeat(MAX_CHAIN_ID),
+            key: identity().key_id(),
             sequence: 1 << 40,
             mark: Mark {
                 hrs: Hrs { height: 361_402, round: 5, step: Step::Precommit },
                 sign_bytes: vec![9; MAX_SIGN_BYTES],
             },
+            signature: Some(vec![5; MAX_SIGNATURE].into()),
             before: [3; 24],
         }
     }
 
+    fn identity() -> Identity {
+        let public_key = PrivateKey::from_seed(&[7; 32]).public().into();
+        Identity { chain_id: "c".repeat(MAX_CHAIN_ID), public_key }
+    }
+
     fn bytes(r: &Record) -> [u8; RECORD] {
-        encode(&r.identity, r.sequence, r.mark.hrs, &r.mark.sign_bytes, &r.before)
+        let signature = r.signature.as_ref();
+        encode(&identity(), r.sequence, r.mark.hrs, &r.mark.sign_bytes, signature, &r.before)
     }
 
     #[test]
     fn round_trip_at_the_bounds() {
         let longest = record();
         assert_eq!(decode(&bytes(&longest)), Ok(longest.clone()));
-        let floor = Record { mark: Mark::floor(Hrs::whole_height(7)), ..longest };
+        let floor = Record { mark: Mark::floor(Hrs::whole_height(7)), signature: None, ..longest };
         assert_eq!(decode(&bytes(&floor)), Ok(floor));
     }
 
@@ -193,7 +216,7 @@ mod tests {
 
     #[test]
     fn nonsense_with_a_good_checksum_is_refused() {
-        for (at, value) in [(10, 2u8), (11, 4), (12, 51), (31, 0x80), (35, 0x80), (37, 2), (8, 2)] {
+        for (at, value) in [(10, 6u8), (11, 4), (12, 51), (13, 81), (31, 0x80), (35, 0x80), (37, 2), (8, 2)] {
             let mut bad = bytes(&record());
             bad[at] = value;
             let checksum = Sha256::digest(&bad[..CHECKED]);

@@ -4,9 +4,12 @@
 //! failure. Nodes copy signature, timestamp and extension signature and nothing else; the other fields are echoed for
 //! whoever checks the whole vote. The extension is never echoed: nodes before 0.40 read 10,240 bytes at most.
 
-use comet::privval::{
-    BlockId, PartSetHeader, Proposal, PubKeyResponse, RemoteSignerError, SignBytesResponse,
-    SignedProposalResponse, SignedVoteResponse, Sum, Timestamp, Vote,
+use comet::{
+    consensus::PublicKey,
+    privval::{
+        BlockId, PartSetHeader, Proposal, PubKeyResponse, RemoteSignerError, SignBytesResponse,
+        SignedProposalResponse, SignedVoteResponse, Sum, Timestamp, Vote,
+    },
 };
 
 use crate::keeper::Signed;
@@ -32,8 +35,8 @@ pub enum Kind {
 }
 
 /// The key, in both dialects at once.
-pub fn pub_key(public_key: [u8; 32]) -> Sum {
-    Sum::PubKeyResponse(PubKeyResponse::ed25519(public_key))
+pub fn pub_key(public_key: &PublicKey) -> Sum {
+    Sum::PubKeyResponse(PubKeyResponse::of(public_key))
 }
 
 /// A signed vote.
@@ -41,15 +44,15 @@ pub fn signed_vote(mut vote: Vote, signed: &Signed) -> Sum {
     vote.extension = Vec::new();
     vote.validator_address.truncate(20);
     vote.timestamp = Some(signed.timestamp);
-    vote.signature = signed.signature.into();
-    vote.extension_signature = signed.extension_signature.map(Into::into).unwrap_or_default();
+    vote.signature = (&signed.signature).into();
+    vote.extension_signature = signed.extension_signature.as_ref().map(Into::into).unwrap_or_default();
     Sum::SignedVoteResponse(SignedVoteResponse { vote: Some(vote), error: None })
 }
 
 /// A signed proposal.
 pub fn signed_proposal(mut proposal: Proposal, signed: &Signed) -> Sum {
     proposal.timestamp = Some(signed.timestamp);
-    proposal.signature = signed.signature.into();
+    proposal.signature = (&signed.signature).into();
     Sum::SignedProposalResponse(SignedProposalResponse { proposal: Some(proposal), error: None })
 }
 
@@ -80,16 +83,21 @@ pub fn refusal(kind: Kind, description: &str, double_sign: bool) -> Sum {
 mod tests {
     use super::*;
     use comet::{
+        consensus::KeyType,
         frame::{self, MAX_TO_NODE},
         privval::Message,
     };
 
-    const SIGNED: Signed = Signed {
-        signature: [1; 64],
-        timestamp: Timestamp { seconds: 7, nanos: 8 },
-        extension_signature: Some([2; 64]),
-        repeat: true,
-    };
+    const TIMESTAMP: Timestamp = Timestamp { seconds: 7, nanos: 8 };
+
+    fn signed(size: usize) -> Signed {
+        Signed {
+            signature: vec![1; size].into(),
+            timestamp: TIMESTAMP,
+            extension_signature: Some(vec![2; size].into()),
+            repeat: true,
+        }
+    }
 
     #[test]
     fn a_refusal_is_the_reference_signer_s() {
@@ -110,10 +118,12 @@ mod tests {
             extension_signature: vec![1; 1 << 20],
             ..Vote::default()
         };
+        // ML-DSA's, twice.
+        let largest = KeyType::ALL.map(KeyType::signature_size).into_iter().max().expect("some");
         let long = "\u{1f600}".repeat(10_000);
-        for sum in [signed_vote(vote, &SIGNED), refusal(Kind::PubKey, &long, true)] {
+        for sum in [signed_vote(vote, &signed(largest)), refusal(Kind::PubKey, &long, true)] {
             let length = frame::encode(&Message::of(sum)).len();
-            assert!(length < MAX_TO_NODE / 2, "{length}");
+            assert!(length < MAX_TO_NODE * 3 / 4, "{length}");
         }
     }
 
@@ -126,15 +136,15 @@ mod tests {
             extension_signature: vec![9],
             ..Vote::default()
         };
-        let Sum::SignedVoteResponse(answer) = signed_vote(asked.clone(), &SIGNED) else {
+        let Sum::SignedVoteResponse(answer) = signed_vote(asked.clone(), &signed(64)) else {
             panic!("other reply")
         };
         let vote = answer.vote.expect("there");
-        assert_eq!((vote.height, vote.timestamp, vote.signature.len()), (5, Some(SIGNED.timestamp), 64));
+        assert_eq!((vote.height, vote.timestamp, vote.signature.len()), (5, Some(TIMESTAMP), 64));
         assert_eq!((vote.extension.len(), vote.extension_signature), (0, vec![2; 64]));
         assert_eq!(answer.error, None);
         // What the node put into the signature fields is never echoed.
-        let signed = Signed { extension_signature: None, ..SIGNED };
+        let signed = Signed { extension_signature: None, ..signed(64) };
         let Sum::SignedVoteResponse(answer) = signed_vote(asked, &signed) else { panic!("other reply") };
         assert!(answer.vote.expect("there").extension_signature.is_empty());
     }

@@ -18,17 +18,18 @@
 //! After a SIGKILL between write and flush the newest record is in the page cache only. It may be trusted, since it is only
 //! ever higher, but it is not durable yet, and after a failed flush the kernel may call a lost page clean. So opening writes
 //! the newest mark again, as the next record in the other slot, and flushes it before anything is signed. That also proves
-//! that the disk can be written. It flushes once before as well: never are both slots waiting for the disk, or a power cut
+//! that the disk can be written. A signature that was kept beside the mark is written again with it. It flushes once before as well: never are both slots waiting for the disk, or a power cut
 //! could keep the later record and lose the one before it.
 //!
 //! Not found here: an old copy of the whole file put back. Nothing in the file can tell; SECURITY.md says so.
 
+use comet::consensus::Signature;
 use thiserror::Error;
 
 use crate::{
     guard::{NewMark, Raised},
-    mark::{Hrs, Identity, MAX_SIGN_BYTES, Mark},
-    record::{self, Link, RECORD, Record, RecordError},
+    mark::{Identity, KeyId, MAX_SIGN_BYTES, Mark},
+    record::{self, Link, MAX_SIGNATURE, RECORD, Record, RecordError},
     store::{PersistError, Storage},
 };
 
@@ -49,6 +50,8 @@ pub trait Medium: Send {
 pub struct Slots<M> {
     medium: M,
     identity: Identity,
+    mark: Mark,
+    signature: Option<Signature>,
     sequence: u64,
     last: Link,
 }
@@ -77,10 +80,10 @@ pub enum OpenError {
         found: String,
     },
     /// The state of another key.
-    #[error("it belongs to another key, {}", hex::encode(found))]
+    #[error("it belongs to another key, {found}")]
     OtherKey {
         /// From the file.
-        found: [u8; 32],
+        found: KeyId,
     },
     /// It is whole, but cannot be written.
     #[error("it cannot be written: {0}")]
@@ -89,8 +92,8 @@ pub enum OpenError {
 
 /// What a new file contains.
 pub fn image(identity: &Identity, mark: &Mark) -> Vec<u8> {
-    let first = record::encode(identity, 1, mark.hrs, &mark.sign_bytes, &Link::default());
-    let second = record::encode(identity, 2, mark.hrs, &mark.sign_bytes, &record::link(&first));
+    let first = record::encode(identity, 1, mark.hrs, &mark.sign_bytes, None, &Link::default());
+    let second = record::encode(identity, 2, mark.hrs, &mark.sign_bytes, None, &record::link(&first));
     let mut image = vec![0; FILE];
     image[slot_of(1)..][..RECORD].copy_from_slice(&first);
     image[slot_of(2)..][..RECORD].copy_from_slice(&second);
@@ -105,7 +108,10 @@ pub fn read(image: &[u8], identity: &Identity) -> Result<Mark, OpenError> {
 /// The highest mark in any slot that is still whole, whatever is wrong with the rest. For repairs: never go below it.
 pub fn salvage(image: &[u8], identity: &Identity) -> Option<Mark> {
     let whole = (0..2).filter_map(|slot| Some(decode_slot(image, slot)?.ok()?.0));
-    whole.filter(|record| record.identity == *identity).map(|record| record.mark).max_by_key(|mark| mark.hrs)
+    whole
+        .filter(|record| owner(record, identity).is_ok())
+        .map(|record| record.mark)
+        .max_by_key(|mark| mark.hrs)
 }
 
 // === impl Slots ===
@@ -113,35 +119,52 @@ pub fn salvage(image: &[u8], identity: &Identity) -> Option<Mark> {
 impl<M: Medium> Slots<M> {
     /// Takes over a medium with this content. Writes the newest mark once more, see above.
     pub fn open(medium: M, image: &[u8], identity: Identity) -> Result<(Self, Mark), OpenError> {
-        let (Record { sequence, mark, .. }, last) = newest(image, &identity)?;
-        let mut slots = Self { medium, identity, sequence, last };
+        let (Record { sequence, mark, signature, .. }, last) = newest(image, &identity)?;
+        let mut slots = Self { medium, identity, mark: mark.clone(), signature: None, sequence, last };
         slots.medium.sync().map_err(PersistError::from)?;
-        slots.write(mark.hrs, &mark.sign_bytes)?;
+        slots.write(mark.clone(), signature)?;
         Ok((slots, mark))
     }
 
     /// Makes a mark durable that came from outside.
     pub fn raise(&mut self, raised: &Raised) -> Result<(), PersistError> {
-        self.write(raised.mark().hrs, &raised.mark().sign_bytes)
+        self.write(raised.mark().clone(), None)
     }
 
-    fn write(&mut self, hrs: Hrs, sign_bytes: &[u8]) -> Result<(), PersistError> {
-        if sign_bytes.len() > MAX_SIGN_BYTES {
-            return Err(PersistError::TooLarge(sign_bytes.len()));
+    fn write(&mut self, mark: Mark, signature: Option<Signature>) -> Result<(), PersistError> {
+        let kept = signature.as_ref().map_or(0, |signature| signature.as_bytes().len());
+        if mark.sign_bytes.len() > MAX_SIGN_BYTES || kept > MAX_SIGNATURE {
+            return Err(PersistError::TooLarge(mark.sign_bytes.len().max(kept)));
         }
         let sequence = self.sequence + 1;
-        let bytes = record::encode(&self.identity, sequence, hrs, sign_bytes, &self.last);
+        let bytes = record::encode(
+            &self.identity,
+            sequence,
+            mark.hrs,
+            &mark.sign_bytes,
+            signature.as_ref(),
+            &self.last,
+        );
         self.medium.write_at(slot_of(sequence) as u64, &bytes)?;
         self.medium.sync()?;
         self.sequence = sequence;
         self.last = record::link(&bytes);
+        (self.mark, self.signature) = (mark, signature);
         Ok(())
     }
 }
 
 impl<M: Medium> Storage for Slots<M> {
     fn persist(&mut self, next: &NewMark) -> Result<(), PersistError> {
-        self.write(next.hrs(), next.sign_bytes())
+        self.write(Mark { hrs: next.hrs(), sign_bytes: next.sign_bytes().into() }, None)
+    }
+
+    fn keep(&mut self, signature: &Signature) -> Result<(), PersistError> {
+        self.write(self.mark.clone(), Some(signature.clone()))
+    }
+
+    fn kept(&self) -> Option<&Signature> {
+        self.signature.as_ref()
     }
 }
 
@@ -176,11 +199,11 @@ fn newest(image: &[u8], identity: &Identity) -> Result<(Record, Link), OpenError
 }
 
 fn owner(record: &Record, identity: &Identity) -> Result<(), OpenError> {
-    if record.identity.chain_id != identity.chain_id {
-        return Err(OpenError::OtherChain { found: record.identity.chain_id.clone() });
+    if record.chain_id != identity.chain_id {
+        return Err(OpenError::OtherChain { found: record.chain_id.clone() });
     }
-    if record.identity.public_key != identity.public_key {
-        return Err(OpenError::OtherKey { found: record.identity.public_key });
+    if record.key != identity.key_id() {
+        return Err(OpenError::OtherKey { found: record.key });
     }
     Ok(())
 }

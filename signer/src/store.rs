@@ -17,7 +17,7 @@
 //!
 //! ```compile_fail,E0451
 //! fn forge(mark: &palisade_signer::mark::Mark) -> palisade_signer::store::Permit<'_> {
-//!     palisade_signer::store::Permit { mark }
+//!     palisade_signer::store::Permit { mark, kept: None }
 //! }
 //! ```
 //! ```compile_fail,E0451
@@ -39,6 +39,7 @@
 //! }
 //! ```
 
+use comet::consensus::Signature;
 use thiserror::Error;
 
 use crate::{
@@ -51,6 +52,11 @@ use crate::{
 pub trait Storage: Send {
     /// Makes `next` durable before it returns. After an error the storage is not used again.
     fn persist(&mut self, next: &NewMark) -> Result<(), PersistError>;
+    /// Makes the signature over the last mark durable beside it before it returns. After an error the storage is not used
+    /// again.
+    fn keep(&mut self, signature: &Signature) -> Result<(), PersistError>;
+    /// The signature over the last mark, where one was kept.
+    fn kept(&self) -> Option<&Signature>;
 }
 
 /// The mark could not be made durable.
@@ -60,7 +66,7 @@ pub enum PersistError {
     #[error("cannot make the mark durable: {0}")]
     Medium(#[from] std::io::Error),
     /// The mark does not fit the storage's records.
-    #[error("sign-bytes of {0} bytes do not fit a record")]
+    #[error("sign-bytes or signature of {0} bytes do not fit a record")]
     TooLarge(usize),
 }
 
@@ -89,6 +95,7 @@ pub struct Store<S> {
 #[derive(Debug)]
 pub struct Permit<'a> {
     mark: &'a Mark,
+    kept: Option<&'a Signature>,
 }
 
 /// Leave to sign the extension of a precommit whose own permit exists.
@@ -123,7 +130,8 @@ impl<S: Storage> Store<S> {
             return Err(CommitError::Persist(error));
         }
         self.mark = new.into_mark();
-        Ok(Permit { mark: &self.mark })
+        // Whatever is kept belongs to the mark before.
+        Ok(Permit { mark: &self.mark, kept: None })
     }
 
     /// Gives leave to sign the durable mark's own sign-bytes again.
@@ -131,16 +139,39 @@ impl<S: Storage> Store<S> {
         if self.stopped {
             return Err(CommitError::Stopped);
         }
-        Ok(Permit { mark: &self.mark })
+        Ok(Permit { mark: &self.mark, kept: self.storage.kept() })
+    }
+
+    /// Makes the signature over the durable mark durable as well, for keys that would sign it differently the next time.
+    /// On failure the store stops for good.
+    ///
+    /// A crash between [`Store::commit`] and this leaves a mark without its signature. Then the same sign-bytes are signed
+    /// once more; the signature that was lost has left this process nowhere.
+    pub fn keep(&mut self, signature: &Signature) -> Result<(), CommitError> {
+        if self.stopped {
+            return Err(CommitError::Stopped);
+        }
+        if self.storage.kept() == Some(signature) {
+            return Ok(());
+        }
+        self.storage.keep(signature).map_err(|error| {
+            self.stopped = true;
+            CommitError::Persist(error)
+        })
     }
 }
 
 // === impl Permit ===
 
-impl Permit<'_> {
+impl<'a> Permit<'a> {
     /// What may be signed.
-    pub fn sign_bytes(&self) -> &[u8] {
+    pub fn sign_bytes(&self) -> &'a [u8] {
         &self.mark.sign_bytes
+    }
+
+    /// The signature over exactly these bytes that was made before, where it had to be kept.
+    pub fn kept(&self) -> Option<&'a Signature> {
+        self.kept
     }
 
     /// Leave to sign the extension too, if `request` has one and is the precommit that this permit is for.
@@ -152,9 +183,9 @@ impl Permit<'_> {
 
 // === impl ExtensionPermit ===
 
-impl ExtensionPermit<'_> {
+impl<'a> ExtensionPermit<'a> {
     /// What may be signed.
-    pub fn sign_bytes(&self) -> &[u8] {
+    pub fn sign_bytes(&self) -> &'a [u8] {
         self.sign_bytes
     }
 }
@@ -162,5 +193,13 @@ impl ExtensionPermit<'_> {
 impl<S: Storage + ?Sized> Storage for Box<S> {
     fn persist(&mut self, next: &NewMark) -> Result<(), PersistError> {
         (**self).persist(next)
+    }
+
+    fn keep(&mut self, signature: &Signature) -> Result<(), PersistError> {
+        (**self).keep(signature)
+    }
+
+    fn kept(&self) -> Option<&Signature> {
+        (**self).kept()
     }
 }

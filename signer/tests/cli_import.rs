@@ -95,7 +95,7 @@ fn keys_of_tmkms_are_imported_and_shown() {
             (Some(valcons.as_str()), Some(40))
         );
         let text = fs::read_to_string(dir.path().join(format!("new{n}.json"))).unwrap();
-        assert_eq!(key_file::read_priv_validator_key(&text).unwrap().sign(b"x"), key.sign(b"x"));
+        assert_eq!(key_file::read_priv_validator_key(&text).unwrap().sign(b"x"), key.sign(b"x").into());
         assert_eq!(text.contains("palisade/PrivKeyEd25519Expanded"), n >= 2, "{text}");
     }
     fs::write(dir.path().join("old.key"), BASE64_STANDARD.encode([0x43; 32])).unwrap();

@@ -10,6 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use comet::{
+    consensus::{PublicKey, SecretKey, Signature},
+    key::PrivateKey,
+};
 use palisade_signer::{
     guard::NewMark,
     io::desk::{BUDGET, Desk},
@@ -26,6 +30,7 @@ struct Gate(Arc<(Mutex<bool>, Condvar)>);
 struct SlowKey {
     gate: Gate,
     panics: bool,
+    key: SecretKey,
 }
 
 struct Storages {
@@ -47,18 +52,22 @@ impl Gate {
 }
 
 impl Key for SlowKey {
-    fn public_key(&self) -> [u8; 32] {
-        [7; 32]
+    fn public_key(&self) -> &PublicKey {
+        self.key.public()
     }
 
-    fn sign(&mut self, _: Permit<'_>) -> Result<[u8; 64], KeyError> {
+    fn is_deterministic(&self) -> bool {
+        true
+    }
+
+    fn sign(&mut self, permit: Permit<'_>) -> Result<Signature, KeyError> {
         assert!(!self.panics, "as the test wants");
         self.gate.wait();
-        Ok([1; 64])
+        Ok(self.key.sign(permit.sign_bytes()))
     }
 
-    fn sign_extension(&mut self, _: ExtensionPermit<'_>) -> Result<[u8; 64], KeyError> {
-        Ok([2; 64])
+    fn sign_extension(&mut self, permit: ExtensionPermit<'_>) -> Result<Signature, KeyError> {
+        Ok(self.key.sign(permit.sign_bytes()))
     }
 }
 
@@ -66,12 +75,23 @@ impl Storage for Storages {
     fn persist(&mut self, _: &NewMark) -> Result<(), PersistError> {
         if self.fails { Err(std::io::Error::other("disk is full").into()) } else { Ok(()) }
     }
+
+    fn keep(&mut self, _: &Signature) -> Result<(), PersistError> {
+        Ok(())
+    }
+
+    fn kept(&self) -> Option<&Signature> {
+        None
+    }
 }
 
 fn desk(gate: &Gate, panics: bool, fails: bool) -> Arc<Desk> {
     let store =
         Store::new(Mark::floor(Hrs::whole_height(0)), Box::new(Storages { fails }) as Box<dyn Storage>);
-    Arc::new(Desk::new(Keeper::new(Box::new(SlowKey { gate: gate.clone(), panics }), vec![store])))
+    Arc::new(Desk::new(Keeper::new(
+        Box::new(SlowKey { gate: gate.clone(), panics, key: PrivateKey::from_seed(&[7; 32]).into() }),
+        vec![store],
+    )))
 }
 
 fn ask(desk: &Desk, height: i64) -> Answer {

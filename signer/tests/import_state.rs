@@ -5,7 +5,7 @@
 mod requests;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use comet::key::{PrivateKey, PublicKey};
+use comet::{consensus::PublicKey, key::PrivateKey};
 use palisade_signer::{
     import::state::{ImportStateError, Imported, Origin, read},
     mark::{Hrs, Mark, Step},
@@ -18,7 +18,7 @@ fn key() -> PrivateKey {
 }
 
 fn public() -> PublicKey {
-    key().public()
+    key().public().into()
 }
 
 /// A FilePV state as a node writes it after this signature.

@@ -77,7 +77,7 @@ fn sigkill_at_random_moments() {
     command::good(&dir, "key generate keys/akash.json");
     command::good(&dir, &format!("state init --config signer.toml --chain {CHAIN} --height 0"));
     let text = fs::read_to_string(dir.path().join("keys/akash.json")).unwrap();
-    let public = key_file::read_priv_validator_key(&text).unwrap().public();
+    let public = key_file::read_priv_validator_key(&text).unwrap().public().clone();
 
     let (votes, seen) = mpsc::channel();
     let mut height = 1;

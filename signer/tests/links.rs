@@ -14,7 +14,7 @@ use std::{
 
 use comet::{
     canonical,
-    key::PublicKey,
+    consensus::{KeyType, PublicKey},
     privval::{
         PRECOMMIT, PREVOTE, PubKeyRequest, PublicKeySum, SignBytesRequest, SignProposalRequest,
         SignVoteRequest, Sum, Vote,
@@ -42,7 +42,7 @@ struct Scene {
 
 /// A signer with a fresh key and state, for these nodes.
 fn signer(dir: TempDir, nodes: &[&Listener]) -> Scene {
-    let public = key_cmd::generate(&dir.path().join("key.json")).unwrap();
+    let public = key_cmd::generate(&dir.path().join("key.json"), KeyType::Ed25519).unwrap();
     let nodes: Vec<_> = nodes.iter().map(|node| node.address()).collect();
     let text = format!(
         "state_dir = \"state\"\nlisten = \"127.0.0.1:0\"\n[[key]]\nname = \"k\"\nbackend = \"softsign\"\npath = \"key.json\"\n\

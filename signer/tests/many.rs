@@ -10,7 +10,7 @@ use std::sync::{Arc, Barrier};
 
 use comet::{
     canonical,
-    key::PublicKey,
+    consensus::{KeyType, PublicKey},
     privval::{PREVOTE, PubKeyRequest, Sum},
 };
 use node::{Listener, Node};
@@ -33,7 +33,7 @@ fn every_node_gets_its_own_chains_signatures() {
     let mut text = "state_dir = \"state\"\nlisten = \"127.0.0.1:0\"\n".to_owned();
     let mut publics = std::collections::BTreeMap::new();
     for key in ["shared", "own"] {
-        let public = key_cmd::generate(&dir.path().join(format!("{key}.json"))).unwrap();
+        let public = key_cmd::generate(&dir.path().join(format!("{key}.json")), KeyType::Ed25519).unwrap();
         publics.insert(key, public);
         text += &format!("[[key]]\nname = \"{key}\"\nbackend = \"softsign\"\npath = \"{key}.json\"\n");
     }
@@ -51,7 +51,7 @@ fn every_node_gets_its_own_chains_signatures() {
 
     std::thread::scope(|scope| {
         for ((chain, key), listeners) in CHAINS.iter().zip(&listeners) {
-            let (public, abreast) = (publics[key], Arc::new(Barrier::new(NODES)));
+            let (public, abreast) = (&publics[key], Arc::new(Barrier::new(NODES)));
             for listener in listeners {
                 let abreast = Arc::clone(&abreast);
                 scope.spawn(move || live(listener.accept(), chain, public, &abreast));
@@ -67,7 +67,7 @@ fn every_node_gets_its_own_chains_signatures() {
 }
 
 /// One node's life: its key, then a prevote at every height, always with the same answer as its sibling.
-fn live(mut node: Node, chain: &str, public: PublicKey, abreast: &Barrier) {
+fn live(mut node: Node, chain: &str, public: &PublicKey, abreast: &Barrier) {
     let Sum::PubKeyResponse(answer) = node.ask(Sum::PubKeyRequest(PubKeyRequest { chain_id: chain.into() }))
     else {
         panic!("no key")

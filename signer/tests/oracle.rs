@@ -21,7 +21,11 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use comet::{canonical, key::PrivateKey};
+use comet::{
+    canonical,
+    consensus::{PublicKey, SecretKey, Signature},
+    key::PrivateKey,
+};
 use disk::{Crash, Disk, Random, Shared, World, crash, differs, fall};
 use palisade_signer::{
     keeper::{Answer, Failure, Keeper},
@@ -36,23 +40,38 @@ use palisade_signer::{
 /// Notes what it signs. With a real key the signatures are real too.
 struct NotingKey {
     world: Shared,
-    real: Option<PrivateKey>,
+    public: PublicKey,
+    /// `None`: the signatures are made up, which is a hundred times faster.
+    real: Option<SecretKey>,
 }
 
 impl NotingKey {
-    fn signature(&self, bytes: &[u8]) -> [u8; 64] {
-        self.real
-            .as_ref()
-            .map_or_else(|| std::array::from_fn(|i| bytes[i % bytes.len()]), |key| key.sign(bytes))
+    fn new(world: &Shared, real: bool) -> Self {
+        Self { world: Arc::clone(world), public: key().public().clone(), real: real.then(key) }
+    }
+
+    fn signature(&self, bytes: &[u8]) -> Signature {
+        match &self.real {
+            Some(key) => key.sign(bytes),
+            None => std::array::from_fn::<_, 64, _>(|i| bytes[i % bytes.len()]).into(),
+        }
     }
 }
 
 impl Key for NotingKey {
-    fn public_key(&self) -> [u8; 32] {
-        [7; 32]
+    fn public_key(&self) -> &PublicKey {
+        &self.public
     }
 
-    fn sign(&mut self, permit: Permit<'_>) -> Result<[u8; 64], KeyError> {
+    fn is_deterministic(&self) -> bool {
+        true
+    }
+
+    fn verify(&self, sign_bytes: &[u8], signature: &Signature) -> bool {
+        self.real.is_none() || self.public.verify(sign_bytes, signature.as_bytes())
+    }
+
+    fn sign(&mut self, permit: Permit<'_>) -> Result<Signature, KeyError> {
         let signature = self.signature(permit.sign_bytes());
         let world = &mut *self.world.lock().unwrap();
         if world.crash == Some(Crash::BeforeSign) {
@@ -65,7 +84,7 @@ impl Key for NotingKey {
         Ok(signature)
     }
 
-    fn sign_extension(&mut self, permit: ExtensionPermit<'_>) -> Result<[u8; 64], KeyError> {
+    fn sign_extension(&mut self, permit: ExtensionPermit<'_>) -> Result<Signature, KeyError> {
         Ok(self.signature(permit.sign_bytes()))
     }
 }
@@ -105,7 +124,11 @@ struct Seen {
 }
 
 fn identity() -> Identity {
-    Identity { chain_id: requests::CHAIN.into(), public_key: [7; 32] }
+    Identity { chain_id: requests::CHAIN.into(), public_key: key().public().clone() }
+}
+
+fn key() -> SecretKey {
+    PrivateKey::from_seed(&[7; 32]).into()
 }
 
 /// A random request near `around`: often the next step, often the same again with something changed.
@@ -167,8 +190,7 @@ fn start(
                 let mut after = world.lock().unwrap();
                 (after.crash, after.syncs_to_pass) = (None, 0);
                 drop(after);
-                let real = real.then(|| PrivateKey::from_seed(&[7; 32]));
-                let key = NotingKey { world: Arc::clone(world), real };
+                let key = NotingKey::new(world, real);
                 return Keeper::new(Box::new(key), vec![Store::new(mark, slots)]);
             }
             Err(OpenError::Write(_)) => fallen(world, random, seen),
@@ -276,7 +298,7 @@ fn killed_before_the_flush_and_cut_off_while_opening() {
         Slots::open(Disk(Arc::clone(&world)), &image, identity())
     };
     let (slots, mark) = open().expect("fresh");
-    let key = NotingKey { world: Arc::clone(&world), real: None };
+    let key = NotingKey::new(&world, false);
     let mut keeper = Keeper::new(Box::new(key), vec![Store::new(mark, slots)]);
     world.lock().unwrap().crash = Some(Crash::AfterWrite);
     let answer = keeper.answer(0, &requests::prevote(1, 0, 1, 0), &mut |_| {});

@@ -25,7 +25,7 @@ fn config(dir: &TempDir, chains: &[(&str, &str, &[&Listener])]) -> Config {
     for key in keys {
         let file = dir.path().join(format!("{key}.json"));
         if !file.exists() {
-            key_cmd::generate(&file).unwrap();
+            key_cmd::generate(&file, comet::consensus::KeyType::Ed25519).unwrap();
         }
         text += &format!("[[key]]\nname = \"{key}\"\nbackend = \"softsign\"\npath = \"{key}.json\"\n");
     }

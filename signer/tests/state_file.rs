@@ -6,6 +6,7 @@ mod requests;
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
+use comet::{consensus::PublicKey, key::PrivateKey};
 use palisade_signer::{
     guard::{self, Verdict},
     io::store_file::{self, StateFileError},
@@ -16,7 +17,11 @@ use palisade_signer::{
 use tempfile::TempDir;
 
 fn identity() -> Identity {
-    Identity { chain_id: requests::CHAIN.into(), public_key: [7; 32] }
+    Identity { chain_id: requests::CHAIN.into(), public_key: public_key(7) }
+}
+
+fn public_key(seed: u8) -> PublicKey {
+    PrivateKey::from_seed(&[seed; 32]).public().into()
 }
 
 struct Scene {
@@ -125,9 +130,10 @@ fn foreign_chain_and_foreign_key_are_refused() {
     let other_chain = Identity { chain_id: "test-2".into(), ..identity() };
     let error = store_file::open(&scene.path, other_chain).err().expect("refused");
     assert!(error.to_string().contains("belongs to chain \"test-1\""), "{error}");
-    let other_key = Identity { public_key: [8; 32], ..identity() };
+    let other_key = Identity { public_key: public_key(8), ..identity() };
     let error = store_file::open(&scene.path, other_key).err().expect("refused");
-    assert!(error.to_string().contains("another key, 0707"), "{error}");
+    let found = format!("another key, ed25519 {}", public_key(7));
+    assert!(error.to_string().contains(&found), "{error}");
 }
 
 #[test]

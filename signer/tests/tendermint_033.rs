@@ -8,7 +8,7 @@ mod requests;
 
 use comet::{
     canonical,
-    key::PublicKey,
+    consensus::{KeyType, PublicKey},
     privval::{PRECOMMIT, PREVOTE, PubKeyRequest, PublicKeySum, Sum, Vote},
     secret::Dialect,
 };
@@ -41,7 +41,7 @@ fn config(nodes: &str) -> String {
 impl Scene {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let public = key_cmd::generate(&dir.path().join("key.json")).unwrap();
+        let public = key_cmd::generate(&dir.path().join("key.json"), KeyType::Ed25519).unwrap();
         let config = Config::parse(&config("\"tcp://127.0.0.1:1\""), dir.path()).unwrap();
         Target::find(&config, CHAIN).unwrap().init(Hrs::whole_height(0), false).unwrap();
         Self { dir, public, running: None }

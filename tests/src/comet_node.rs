@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use comet::consensus::SecretKey;
 use comet::key::{PrivateKey, PublicKey};
 use comet::key_file::{write_node_key, write_priv_validator_key};
 use rand_core::OsRng;
@@ -132,7 +133,7 @@ pub fn network(dir: &Path, plan: &Plan<'_>, validators: &[Validator]) -> Result<
             Validator::Local(key) => {
                 std::fs::write(
                     home.join("config/priv_validator_key.json"),
-                    write_priv_validator_key(key).as_bytes(),
+                    write_priv_validator_key(&copy_of(key)).as_bytes(),
                 )?;
                 std::fs::write(
                     home.join("data/priv_validator_state.json"),
@@ -211,4 +212,10 @@ timeout_commit = "{commit}"
 peer_gossip_sleep_duration = "10ms"
 "#
     )
+}
+
+/// The same key again; keys are not `Clone`, on purpose.
+pub fn copy_of(key: &PrivateKey) -> SecretKey {
+    let bytes = key.to_seed_and_public().expect("tests make keys from seeds");
+    PrivateKey::from_seed_and_public(&*bytes).expect("it was one").into()
 }

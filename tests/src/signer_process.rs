@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use comet::key::PublicKey;
 use comet::key_file::read_priv_validator_key;
 
@@ -39,7 +39,8 @@ impl Signer {
         )?;
         command(dir, &["key", "generate", "keys/own.json"])?;
         command(dir, &["state", "init", "--config", "signer.toml", "--chain", chain_id, "--height", "0"])?;
-        let key = read_priv_validator_key(&std::fs::read_to_string(dir.join("keys/own.json"))?)?.public();
+        let key = read_priv_validator_key(&std::fs::read_to_string(dir.join("keys/own.json"))?)?;
+        let key = key.public().as_ed25519().context("generate makes Ed25519 keys")?;
         Ok(Self { dir: dir.to_owned(), listen, key, process: None })
     }
 

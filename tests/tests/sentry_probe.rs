@@ -71,7 +71,7 @@ impl Fleet {
         std::fs::write(home.join("config/node_key.json"), write_node_key(node_key).as_bytes())?;
         std::fs::write(
             home.join("config/priv_validator_key.json"),
-            write_priv_validator_key(consensus).as_bytes(),
+            write_priv_validator_key(&palisade_tests::comet_node::copy_of(consensus)).as_bytes(),
         )?;
         if !home.join("data/priv_validator_state.json").exists() {
             put("data/priv_validator_state.json", r#"{"height":"0","round":0,"step":0}"#)?;

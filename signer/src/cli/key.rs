@@ -9,8 +9,8 @@ use crate::{
 
 pub(super) fn key(command: KeyCommand) -> Result<ExitCode, Failure> {
     let (public, prefix, note) = match command {
-        KeyCommand::Generate { path, prefix } => {
-            (key_cmd::generate(&path)?, prefix, format!("wrote {}", path.display()))
+        KeyCommand::Generate { path, key_type, prefix } => {
+            (key_cmd::generate(&path, key_type)?, prefix, format!("wrote {}", path.display()))
         }
         KeyCommand::Import { from, to, prefix, expect } => {
             let (public, form) = key_cmd::import(&from, &to, expect.as_deref())?;
@@ -27,6 +27,7 @@ pub(super) fn key(command: KeyCommand) -> Result<ExitCode, Failure> {
     };
     let shown = key_cmd::describe(&public, prefix.as_deref())?;
     println!("{note}");
+    println!("type: {}", shown.key_type);
     println!("public key: {} (base64 {})", shown.public_key, shown.public_key_base64);
     println!("address: {}", shown.address);
     if let Some(valcons) = shown.valcons {

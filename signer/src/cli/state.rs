@@ -72,7 +72,7 @@ fn show(config: &Config, chain: &ChainConfig, as_json: bool) -> Result<(), State
     if as_json {
         let line = json!({
             "chain_id": chain.id,
-            "public_key": hex::encode(target.identity.public_key),
+            "public_key": target.identity.public_key.to_string(),
             "height": mark.hrs.height,
             "round": mark.hrs.round,
             "step": mark.hrs.step,

@@ -7,6 +7,7 @@
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use comet::{
+    consensus::SecretKey,
     key::{KeyError, PrivateKey},
     key_file::{self, KeyFileError},
 };
@@ -48,17 +49,22 @@ pub enum ImportKeyError {
 }
 
 /// Reads a key in any of the forms.
-pub fn read(text: &str) -> Result<(PrivateKey, Form), ImportKeyError> {
+pub fn read(text: &str) -> Result<(SecretKey, Form), ImportKeyError> {
     let text = text.trim();
     if text.starts_with('{') {
         return Ok((key_file::read_priv_validator_key(text)?, Form::Json));
     }
     let bytes = Zeroizing::new(BASE64_STANDARD.decode(text).map_err(|_| ImportKeyError::Base64)?);
+    let (key, form) = ed25519(&bytes)?;
+    Ok((key.into(), form))
+}
+
+fn ed25519(bytes: &[u8]) -> Result<(PrivateKey, Form), ImportKeyError> {
     match bytes.len() {
-        32 => Ok((PrivateKey::from_seed(&exactly(&bytes)), Form::Seed)),
-        64 => match PrivateKey::from_seed_and_public(&bytes) {
+        32 => Ok((PrivateKey::from_seed(&exactly(bytes)), Form::Seed)),
+        64 => match PrivateKey::from_seed_and_public(bytes) {
             Ok(key) => Ok((key, Form::SeedAndPublic)),
-            Err(_) => Ok((PrivateKey::from_expanded(&exactly(&bytes)), Form::Expanded)),
+            Err(_) => Ok((PrivateKey::from_expanded(&exactly(bytes)), Form::Expanded)),
         },
         96 => {
             let mut expanded: Zeroizing<[u8; 64]> = exactly(&bytes[..64]);
@@ -122,11 +128,14 @@ mod tests {
             (base64(&both), Form::SeedAndPublic),
             (base64(&expanded), Form::Expanded),
             (base64(&yubihsm), Form::YubiHsm),
-            (key_file::write_priv_validator_key(&key).to_string(), Form::Json),
+            (
+                key_file::write_priv_validator_key(&PrivateKey::from_seed(&SEED).into()).to_string(),
+                Form::Json,
+            ),
         ] {
             let (read, seen) = read(&text).expect("a key");
-            assert_eq!((read.public(), seen), (key.public(), form));
-            assert_eq!(read.sign(b"x"), key.sign(b"x"), "{form:?}");
+            assert_eq!((read.public(), seen), (&key.public().into(), form));
+            assert_eq!(read.sign(b"x"), key.sign(b"x").into(), "{form:?}");
         }
     }
 
@@ -143,8 +152,8 @@ mod tests {
         let both = *PrivateKey::from_seed(&SEED).to_seed_and_public().expect("seeded");
         let trapped = PrivateKey::from_expanded(&both);
         let (key, _) = read(&base64(&both)).expect("a key");
-        assert_ne!(key.public(), trapped.public());
-        assert_eq!(key.public(), PrivateKey::from_seed(&SEED).public());
+        assert_ne!(*key.public(), trapped.public().into());
+        assert_eq!(*key.public(), PrivateKey::from_seed(&SEED).public().into());
     }
 
     #[test]
@@ -159,7 +168,7 @@ mod tests {
     fn errors_do_not_quote_the_secret() {
         for json in [r#"{"priv_key":"c2VjcmV0"}"#, r#"{"priv_key":{"type":["c2VjcmV0"]}}"#, r#"{"c2VjcmV0"}"#]
         {
-            let error = read(json).map(|(key, _)| key.public()).expect_err("no key file");
+            let error = read(json).map(|(key, _)| key.public().clone()).expect_err("no key file");
             assert!(!format!("{error} {error:?}").contains("c2VjcmV0"), "{error}");
         }
     }

@@ -10,7 +10,7 @@
 //! signature beside them verifies under the key. Otherwise only the floor is taken.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use comet::{canonical, key::PublicKey};
+use comet::{canonical, consensus::PublicKey};
 use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;

@@ -22,15 +22,15 @@ pub fn check(config: &Config, path: &Path) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, key_config) in config.keys.iter().enumerate() {
         let opened = key::open(&key_config.backend);
-        let public_key = opened.as_ref().ok().map(|key| key.public_key());
+        let public_key = opened.as_ref().ok().map(|key| key.public_key().clone());
         let result = match opened {
-            Ok(key) => Ok(format!("public key {}", hex::encode(key.public_key()))),
+            Ok(key) => Ok(format!("{} public key {}", key.public_key().key_type(), key.public_key())),
             Err(error) => Err((error.to_string(), error.remedy())),
         };
         findings.push(Finding { subject: format!("key {}", key_config.name), result });
         let Some(public_key) = public_key else { continue };
         for chain in config.chains.iter().filter(|chain| chain.key == index) {
-            let identity = Identity { chain_id: chain.id.clone(), public_key };
+            let identity = Identity { chain_id: chain.id.clone(), public_key: public_key.clone() };
             let result = match store_file::read(&config.state_file(&chain.id), &identity) {
                 Ok(mark) => Ok(format!("last signed {}", mark.hrs)),
                 Err(error) => Err((error.to_string(), error.remedy(path, &chain.id))),

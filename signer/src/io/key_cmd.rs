@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use comet::{
     bech32,
-    key::{PrivateKey, PublicKey},
+    consensus::{KeyType, PublicKey, SecretKey},
     key_file,
 };
 use rand_core::OsRng;
@@ -19,6 +19,8 @@ use crate::{
 /// What a person may know about a key.
 #[derive(Debug, serde::Serialize)]
 pub struct Shown {
+    /// As consensus parameters name it.
+    pub key_type: &'static str,
     /// Hex.
     pub public_key: String,
     /// As genesis files and `tendermint show-validator` have it.
@@ -31,17 +33,17 @@ pub struct Shown {
 }
 
 /// Makes a key in a new file.
-pub fn generate(path: &Path) -> anyhow::Result<PublicKey> {
-    let key = PrivateKey::generate(&mut OsRng);
+pub fn generate(path: &Path, key_type: KeyType) -> anyhow::Result<PublicKey> {
+    let key = SecretKey::generate(key_type, &mut OsRng);
     secret_file::create(path, key_file::write_priv_validator_key(&key).as_bytes())?;
-    Ok(key.public())
+    Ok(key.public().clone())
 }
 
 /// Copies a key of any known form into a new file. With `expect`, only if it is that key.
 pub fn import(from: &Path, to: &Path, expect: Option<&str>) -> anyhow::Result<(PublicKey, Form)> {
     let text = secret_file::read_to_import(from)?;
     let (key, form) = key::read(&text).with_context(|| from.display().to_string())?;
-    let public = key.public();
+    let public = key.public().clone();
     if let Some(expected) = expect.filter(|expected| !is(&public, expected)) {
         bail!("{} holds the key {public} (address {}), not {expected}", from.display(), public.address());
     }
@@ -53,7 +55,7 @@ pub fn import(from: &Path, to: &Path, expect: Option<&str>) -> anyhow::Result<(P
 pub fn show(path: &Path) -> anyhow::Result<PublicKey> {
     let json = secret_file::read(path)?;
     let key = comet::key_file::read_priv_validator_key(&json).with_context(|| path.display().to_string())?;
-    Ok(key.public())
+    Ok(key.public().clone())
 }
 
 /// Puts a public key in every form that people compare.
@@ -61,6 +63,7 @@ pub fn describe(public: &PublicKey, prefix: Option<&str>) -> anyhow::Result<Show
     let valcons =
         prefix.map(|prefix| bech32::encode(&format!("{prefix}valcons"), &public.address().0)).transpose()?;
     Ok(Shown {
+        key_type: public.key_type().name(),
         public_key: public.to_string(),
         public_key_base64: BASE64_STANDARD.encode(public.as_bytes()),
         address: public.address().to_string(),

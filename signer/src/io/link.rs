@@ -25,6 +25,7 @@ use std::{
 };
 
 use comet::{
+    consensus::PublicKey,
     frame::{self, FrameError, MAX_FROM_NODE},
     privval::Sum,
     secret::Dialect,
@@ -59,7 +60,7 @@ use crate::{
 pub(crate) struct Link {
     pub(crate) node: NodeAddr,
     pub(crate) dialect: Dialect,
-    pub(crate) public_key: [u8; 32],
+    pub(crate) public_key: PublicKey,
     /// Index of the chain at the desk.
     pub(crate) chain: usize,
     pub(crate) desk: Arc<Desk>,
@@ -233,7 +234,9 @@ impl Link {
                 self.status.pinged(since);
                 return Ok((connection, session::pong(), Event::Plain("ping")));
             }
-            Ask::PubKey => return Ok((connection, reply::pub_key(self.public_key), Event::Plain("pub_key"))),
+            Ask::PubKey => {
+                return Ok((connection, reply::pub_key(&self.public_key), Event::Plain("pub_key")));
+            }
             Ask::Invalid(kind, reject) => {
                 return Ok((connection, session::rejection(kind, &reject), Event::Rejected(kind, reject)));
             }

@@ -85,7 +85,7 @@ impl Target {
         let key_config = &config.keys[chain.key];
         let key = key::open(&key_config.backend)
             .map_err(|source| StateError::Key { name: key_config.name.clone(), source })?;
-        let identity = Identity { chain_id: chain.id.clone(), public_key: key.public_key() };
+        let identity = Identity { chain_id: chain.id.clone(), public_key: key.public_key().clone() };
         Ok(Self { identity, path: config.state_file(&chain.id) })
     }
 
@@ -110,9 +110,7 @@ impl Target {
     pub fn import(&self, from: &Path, options: ImportOptions) -> Result<Outcome, StateError> {
         let text = secret_file::read_to_import(from)?;
         let import_error = |source| StateError::Import { path: from.into(), source };
-        let public = comet::key::PublicKey::from_bytes(&self.identity.public_key)
-            .map_err(|error| import_error(ImportStateError::Json(error.to_string())))?;
-        let imported = match state::read(&text, &self.identity.chain_id, &public) {
+        let imported = match state::read(&text, &self.identity.chain_id, &self.identity.public_key) {
             Ok(imported) => Some(imported),
             Err(ImportStateError::Fresh) if options.new_chain => None,
             Err(source) => return Err(import_error(source)),

@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use comet::consensus::PublicKey;
+
 use crate::{
     io::{desk::Desk, link::LinkHandle},
     keeper::Brake,
@@ -57,7 +59,7 @@ pub(crate) struct View {
 pub(crate) struct ChainView {
     pub(crate) id: String,
     pub(crate) key: String,
-    pub(crate) public_key: [u8; 32],
+    pub(crate) public_key: PublicKey,
     /// At the desk of its key.
     pub(crate) index: usize,
     pub(crate) brake: Brake,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use comet::consensus::KeyType;
 
 #[derive(Subcommand)]
 pub(crate) enum KeyCommand {
@@ -10,6 +11,9 @@ pub(crate) enum KeyCommand {
     Generate {
         /// New file.
         path: PathBuf,
+        /// ed25519, secp256k1, secp256k1eth, bls12_381 or ml_dsa_65.
+        #[arg(long = "type", value_parser = key_type, default_value = "ed25519")]
+        key_type: KeyType,
         /// Bech32 prefix of the chain, to show the valcons address.
         #[arg(long)]
         prefix: Option<String>,
@@ -38,4 +42,11 @@ pub(crate) enum KeyCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+fn key_type(name: &str) -> Result<KeyType, String> {
+    KeyType::from_name(name).ok_or_else(|| {
+        let names = KeyType::ALL.map(KeyType::name);
+        format!("no node line has such keys; there are {}", names.join(", "))
+    })
 }

@@ -1,11 +1,11 @@
 //! A key in a file, in CometBFT's own `priv_validator_key.json`.
 //!
 //! Keys without a seed (from tmkms) are in the same file under the type `palisade/PrivKeyEd25519Expanded`. The key proves
-//! itself once when it is opened; [`crate::keeper`] says why not at each signature.
+//! itself once when it is opened; [`crate::keeper`] proves each signature.
 
 use std::path::Path;
 
-use comet::key::PrivateKey;
+use comet::consensus::{PublicKey, SecretKey, Signature};
 
 use crate::{
     io::{key::OpenKeyError, secret_file},
@@ -18,7 +18,7 @@ const SELF_TEST: &[u8] = b"\xff palisade-signer self-test, signs nothing \xff";
 
 /// A key in this process's memory.
 pub struct Softsign {
-    key: PrivateKey,
+    key: SecretKey,
 }
 
 // === impl Softsign ===
@@ -27,9 +27,9 @@ impl Softsign {
     /// Reads and proves a key file, which must have mode 0600 or stricter.
     pub fn open(path: &Path) -> Result<Self, OpenKeyError> {
         let json = secret_file::read(path)?;
-        let key = comet::key_file::read_priv_validator_key(&json)
+        let key: SecretKey = comet::key_file::read_priv_validator_key(&json)
             .map_err(|source| OpenKeyError::Content { path: path.into(), source })?;
-        if !key.public().verify(SELF_TEST, &key.sign(SELF_TEST)) {
+        if !key.public().verify(SELF_TEST, key.sign(SELF_TEST).as_bytes()) {
             return Err(OpenKeyError::SelfTest);
         }
         Ok(Self { key })
@@ -37,15 +37,19 @@ impl Softsign {
 }
 
 impl Key for Softsign {
-    fn public_key(&self) -> [u8; 32] {
-        *self.key.public().as_bytes()
+    fn public_key(&self) -> &PublicKey {
+        self.key.public()
     }
 
-    fn sign(&mut self, permit: Permit<'_>) -> Result<[u8; 64], KeyError> {
+    fn is_deterministic(&self) -> bool {
+        true
+    }
+
+    fn sign(&mut self, permit: Permit<'_>) -> Result<Signature, KeyError> {
         Ok(self.key.sign(permit.sign_bytes()))
     }
 
-    fn sign_extension(&mut self, permit: ExtensionPermit<'_>) -> Result<[u8; 64], KeyError> {
+    fn sign_extension(&mut self, permit: ExtensionPermit<'_>) -> Result<Signature, KeyError> {
         Ok(self.key.sign(permit.sign_bytes()))
     }
 }

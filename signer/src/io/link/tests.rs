@@ -11,6 +11,7 @@ use std::sync::Condvar;
 use std::sync::Mutex;
 
 use comet::{
+    consensus::{SecretKey, Signature},
     key::PrivateKey,
     privval::{Message, PRECOMMIT, PREVOTE, SignedVoteResponse},
 };
@@ -31,7 +32,11 @@ use crate::{
 #[derive(Clone, Default)]
 struct Disk(Arc<(Mutex<bool>, Condvar)>);
 
-struct AnyKey;
+struct AnyKey(SecretKey);
+
+fn key() -> SecretKey {
+    PrivateKey::from_seed(&[7; 32]).into()
+}
 
 impl Disk {
     fn hang(&self, hangs: bool) {
@@ -46,19 +51,31 @@ impl Storage for Disk {
         drop(self.0.1.wait_while(hangs, |hangs| *hangs).unwrap());
         Ok(())
     }
+
+    fn keep(&mut self, _: &Signature) -> Result<(), PersistError> {
+        Ok(())
+    }
+
+    fn kept(&self) -> Option<&Signature> {
+        None
+    }
 }
 
 impl Key for AnyKey {
-    fn public_key(&self) -> [u8; 32] {
-        [7; 32]
+    fn public_key(&self) -> &PublicKey {
+        self.0.public()
     }
 
-    fn sign(&mut self, _: Permit<'_>) -> Result<[u8; 64], KeyError> {
-        Ok([1; 64])
+    fn is_deterministic(&self) -> bool {
+        true
     }
 
-    fn sign_extension(&mut self, _: ExtensionPermit<'_>) -> Result<[u8; 64], KeyError> {
-        Ok([2; 64])
+    fn sign(&mut self, permit: Permit<'_>) -> Result<Signature, KeyError> {
+        Ok(self.0.sign(permit.sign_bytes()))
+    }
+
+    fn sign_extension(&mut self, permit: ExtensionPermit<'_>) -> Result<Signature, KeyError> {
+        Ok(self.0.sign(permit.sign_bytes()))
     }
 }
 
@@ -78,12 +95,12 @@ fn a_hung_disk_costs_neither_the_connection_nor_the_order_of_answers() {
         };
         let disk = Disk::default();
         let store = Store::new(Mark::floor(Hrs::whole_height(0)), Box::new(disk.clone()) as Box<dyn Storage>);
-        let desk = Arc::new(Desk::new(Keeper::new(Box::new(AnyKey), vec![store])));
+        let desk = Arc::new(Desk::new(Keeper::new(Box::new(AnyKey(key())), vec![store])));
         let metrics = Arc::new(Metrics::new("test"));
         let link = Link {
             dialect: Dialect::Proto,
             node,
-            public_key: [7; 32],
+            public_key: key().public().clone(),
             chain: 0,
             desk: Arc::clone(&desk),
             identity: LinkIdentity::of(&PrivateKey::from_seed(&[3; 32])),

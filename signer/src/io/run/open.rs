@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use comet::consensus::PublicKey;
 use thiserror::Error;
 use tracing::info;
 
@@ -74,13 +75,13 @@ pub(super) fn open_key(config: &Config, name: &str) -> Result<Box<dyn Key>, Star
 pub(super) fn open_store(
     config: &Config,
     chain_id: &str,
-    public_key: [u8; 32],
+    public_key: &PublicKey,
     metrics: &Metrics,
 ) -> Result<Store<Box<dyn Storage>>, StartError> {
-    let identity = Identity { chain_id: chain_id.into(), public_key };
+    let identity = Identity { chain_id: chain_id.into(), public_key: public_key.clone() };
     let (slots, mark) = store_file::open(&config.state_file(chain_id), identity)
         .map_err(|source| StartError::State { chain_id: chain_id.into(), source })?;
-    info!(chain_id, public_key = hex::encode(public_key), last = %mark.hrs, "state opened");
+    info!(chain_id, key_type = %public_key.key_type(), %public_key, last = %mark.hrs, "state opened");
     if !mark.is_floor() {
         metrics.signed(chain_id, mark.hrs);
     }

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use comet::consensus::PublicKey;
 use tracing::{error, warn};
 
 use crate::{
@@ -34,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A key at work.
 struct KeyAtWork {
-    public_key: [u8; 32],
+    public_key: PublicKey,
     desk: Arc<Desk>,
     /// Chain id to its index at the desk and its brake.
     chains: BTreeMap<String, (usize, Brake)>,
@@ -72,7 +73,7 @@ impl Roster {
             let name = key_of(config, chain(config, id));
             let public_key = match opened.keys.get(name) {
                 Some(key) => key.public_key(),
-                None => self.keys[name].public_key,
+                None => &self.keys[name].public_key,
             };
             opened.stores.insert(id.clone(), open_store(config, id, public_key, metrics)?);
         }
@@ -113,7 +114,7 @@ impl Roster {
             }
         }
         for (name, key) in keys {
-            let public_key = key.public_key();
+            let public_key = key.public_key().clone();
             let desk = Arc::new(Desk::new(Keeper::new(key, Vec::new())));
             self.keys.insert(name, KeyAtWork { public_key, desk, chains: BTreeMap::new() });
         }
@@ -157,7 +158,7 @@ impl Roster {
             let link = Link {
                 node: node.clone(),
                 dialect: chain.dialect,
-                public_key: key.public_key,
+                public_key: key.public_key.clone(),
                 chain: *index,
                 desk: Arc::clone(&key.desk),
                 identity,
@@ -186,7 +187,7 @@ impl Roster {
             Some(ChainView {
                 id: chain.id.clone(),
                 key: name.into(),
-                public_key: key.public_key,
+                public_key: key.public_key.clone(),
                 index: *index,
                 brake: brake.clone(),
             })

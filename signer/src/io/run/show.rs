@@ -9,7 +9,7 @@ impl Signer {
         let troubles = self.status.troubles();
         let keys = view.keys.iter().map(|(name, desk)| {
             let mut chains = view.chains.iter().filter(|chain| chain.key == *name).peekable();
-            let public_key = chains.peek().map_or_else(String::new, |chain| hex::encode(chain.public_key));
+            let public_key = chains.peek().map_or_else(String::new, |chain| chain.public_key.to_string());
             let state = match (desk.is_stopped(), chains.all(|chain| chain.brake.is_on())) {
                 (true, _) => "stopped",
                 (false, true) if !public_key.is_empty() => "paused",
