@@ -6,6 +6,7 @@
 
 mod admin;
 mod chain;
+mod doppelganger;
 mod error;
 mod key;
 mod node;
@@ -21,6 +22,7 @@ use serde::Deserialize;
 pub use self::{
     admin::AdminConfig,
     chain::ChainConfig,
+    doppelganger::{DoppelgangerConfig, MAX_BLOCKS, RpcUrl},
     error::ConfigError,
     key::{Backend, KeyConfig},
     node::NodeAddr,

@@ -69,6 +69,8 @@ pub enum Reason {
     ConflictingBlock,
     /// The same proposal with another timestamp: nodes copy only the signature, so the stored one cannot serve them.
     ConflictingProposalTimestamp,
+    /// Above the height at which the operator wants this key to stop.
+    AboveMaxHeight,
 }
 
 /// How a request compares with the sign-bytes of a mark at the same height, round and step.
@@ -123,6 +125,13 @@ pub fn check(mark: &Mark, request: &Request) -> Verdict {
         // §3.7 line 7: same HRS, other block, or block against nil -> refuse, a double sign prevented.
         (Equal, Equal, Equal, Content::Other | Content::Elsewhere) => refuse(Reason::ConflictingBlock),
     }
+}
+
+/// §3.6.6: the refusal of what lies above the chain's `max_height`. Asked before [`check`], which knows only marks.
+pub fn above(max_height: Option<i64>, mark: &Mark, request: &Request) -> Option<Refusal> {
+    let (last, asked) = (mark.hrs, request.hrs());
+    max_height.filter(|max| asked.height > *max)?;
+    Some(Refusal { reason: Reason::AboveMaxHeight, last, asked })
 }
 
 /// A floor or a mark of another signer, to go on from. `None` unless it is above `mark`: imports only ever raise.
@@ -190,13 +199,14 @@ impl Repeat {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::HeightRegression,
         Self::RoundRegression,
         Self::StepRegression,
         Self::NoSignBytes,
         Self::ConflictingBlock,
         Self::ConflictingProposalTimestamp,
+        Self::AboveMaxHeight,
     ];
 
     /// Label value.
@@ -208,13 +218,16 @@ impl Reason {
             Self::NoSignBytes => "no_sign_bytes",
             Self::ConflictingBlock => "conflicting_block",
             Self::ConflictingProposalTimestamp => "conflicting_proposal_timestamp",
+            Self::AboveMaxHeight => "above_max_height",
         }
     }
 
     /// Whether signing would have put a second signature on one height, round and step.
     pub fn is_double_sign(self) -> bool {
         match self {
-            Self::HeightRegression | Self::RoundRegression | Self::StepRegression => false,
+            Self::HeightRegression | Self::RoundRegression | Self::StepRegression | Self::AboveMaxHeight => {
+                false
+            }
             Self::NoSignBytes | Self::ConflictingBlock | Self::ConflictingProposalTimestamp => true,
         }
     }
@@ -236,6 +249,7 @@ impl fmt::Display for Refusal {
             Reason::ConflictingProposalTimestamp => {
                 write!(f, "double sign prevented: this proposal was signed with another timestamp at {asked}")
             }
+            Reason::AboveMaxHeight => write!(f, "above max_height: asked for {asked}, last is {last}"),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! One key with the marks of its chains: check, persist, sign, in this order, one request at a time.
+//! One key with the marks of its chains: check, persist, sign, in this order, one request at a time, and only with leave
+//! from [`crate::doppelganger`].
 //!
 //! The keeper owns all three, and whoever holds it holds the key's turn. One key may serve several chains: sign-bytes carry
 //! the chain id, so their signatures never collide, and each chain has its own mark. When one mark cannot be made durable the
@@ -17,8 +18,10 @@ use std::sync::{
 use comet::{consensus::Signature, privval::Timestamp};
 
 use crate::{
+    doppelganger::Leave,
     guard::{self, Refusal, Verdict},
     key::{Key, KeyError},
+    mark::Hrs,
     request::Request,
     store::{CommitError, ExtensionPermit, Permit, Storage, Store},
 };
@@ -34,6 +37,7 @@ pub struct Keeper<S> {
 struct Seat<S> {
     store: Store<S>,
     brake: Brake,
+    max_height: Option<i64>,
 }
 
 /// Holds a chain while it is on. Whoever has a clone can work it at any time; a request that is being signed is not undone.
@@ -82,6 +86,14 @@ pub enum Failure {
     /// The key's backend made a signature that is none. It is thrown away.
     #[error("the key made a signature that does not verify; nothing was sent")]
     Wrong,
+    /// The doppelganger guard has not cleared this height yet.
+    #[error("not cleared by the doppelganger guard: {0}")]
+    Unproven(String),
+    /// Somebody else signs with this key.
+    #[error(
+        "another signer has this key: the chain has a precommit of it at {0} that this signer did not make"
+    )]
+    Doppelganger(Hrs),
     /// The key was busy with other requests for too long.
     #[error("timeout: the key was busy for {waited_ms} ms")]
     Busy {
@@ -115,8 +127,15 @@ impl<S: Storage> Keeper<S> {
 
     /// Takes up another chain; its index.
     pub fn seat(&mut self, store: Store<S>, brake: Brake) -> usize {
-        self.seats.push(Some(Seat { store, brake }));
+        self.seats.push(Some(Seat { store, brake, max_height: None }));
         self.seats.len() - 1
+    }
+
+    /// Refuses everything above `max_height` on the chain with this index; `None` refuses nothing for its height.
+    pub fn set_max_height(&mut self, chain: usize, max_height: Option<i64>) {
+        if let Some(Some(seat)) = self.seats.get_mut(chain) {
+            seat.max_height = max_height;
+        }
     }
 
     /// Lets a chain go for good.
@@ -137,23 +156,32 @@ impl<S: Storage> Keeper<S> {
     }
 
     /// Answers one request for the chain with this index. `reached` is told each phase as it ends.
-    pub fn answer(&mut self, chain: usize, request: &Request, reached: &mut dyn FnMut(Phase)) -> Answer {
+    pub fn answer(
+        &mut self,
+        chain: usize,
+        leave: Leave,
+        request: &Request,
+        reached: &mut dyn FnMut(Phase),
+    ) -> Answer {
         if self.stopped {
             return Answer::Fail(Failure::Stopped);
         }
-        let store = match self.seats.get_mut(chain) {
-            Some(Some(Seat { store, brake })) if !brake.is_on() => store,
+        let (store, max_height) = match self.seats.get_mut(chain) {
+            Some(Some(Seat { store, brake, max_height })) if !brake.is_on() => (store, *max_height),
             _ => return Answer::Fail(Failure::Paused),
         };
-        let verdict = guard::check(store.mark(), request);
+        let verdict = match guard::above(max_height, store.mark(), request) {
+            Some(refusal) => Verdict::Refuse(refusal),
+            None => guard::check(store.mark(), request),
+        };
         reached(Phase::Check);
 
         let (permit, timestamp, repeat) = match verdict {
             Verdict::Refuse(refusal) => return Answer::Refuse(refusal),
-            Verdict::Advance(new) => (store.commit(new), request.timestamp(), false),
+            Verdict::Advance(new) => (store.commit(new, leave), request.timestamp(), false),
             Verdict::Repeat(again) => {
                 let timestamp = again.timestamp();
-                (store.repeat(again), timestamp, true)
+                (store.repeat(again, leave), timestamp, true)
             }
         };
         let permit = match permit {
@@ -225,6 +253,8 @@ impl Failure {
             Self::Paused => "paused",
             Self::Key(_) => "key",
             Self::Wrong => "wrong_signature",
+            Self::Unproven(_) => "unproven",
+            Self::Doppelganger(_) => "doppelganger",
             Self::Busy { .. } => "timeout",
         }
     }

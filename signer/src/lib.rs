@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! node -> io::link -> session::read -> request::Request      what is asked, validated
-//!                     io::desk  -> keeper::Keeper            one request at a time for each key
+//!                     io::desk  -> doppelganger::Leave       does anybody else sign with this key?
+//!                               -> keeper::Keeper            one request at a time for each key
 //!                                    guard::check            Advance | Repeat | Refuse
 //!                                    store::Store            durable mark -> Permit
 //!                                    key::Key                Permit -> signature
@@ -22,6 +23,7 @@ pub mod admin;
 pub mod backoff;
 pub mod cli;
 pub mod config;
+pub mod doppelganger;
 pub mod guard;
 pub mod import;
 pub mod io;

@@ -43,6 +43,8 @@ pub struct Metrics {
     pub node_ping_age: GaugeVec,
     /// `{chain_id,node}`: when the node last asked for a signature, in seconds since 1970.
     pub last_request: GaugeVec,
+    /// `{chain_id}`: 1 once a signature of this key was found that this signer did not make; absent without a guard.
+    pub doppelganger_found: IntGaugeVec,
     /// `{key}`: 1 once a mark could not be made durable, until restart.
     pub key_stopped: IntGaugeVec,
     /// `{chain_id,key}`: 1 while an operator holds the chain or its key.
@@ -114,6 +116,12 @@ impl Metrics {
                 "When the node last asked for a signature.",
                 node,
             ),
+            doppelganger_found: gauge(
+                &registry,
+                "doppelganger_found",
+                "Whether another signer was found to sign with this chain's key.",
+                chain,
+            ),
             key_stopped: gauge(
                 &registry,
                 "key_stopped",
@@ -172,7 +180,8 @@ impl Metrics {
     /// Drops the gauges of a chain that is no more.
     pub fn forget_chain(&self, chain_id: &str, key: &str) {
         let _ = self.chain_paused.remove_label_values(&[chain_id, key]);
-        for gauge in [&self.last_signed_height, &self.last_signed_round, &self.last_signed_step] {
+        let last = [&self.last_signed_height, &self.last_signed_round, &self.last_signed_step];
+        for gauge in last.into_iter().chain([&self.doppelganger_found]) {
             let _ = gauge.remove_label_values(&[chain_id]);
         }
     }
@@ -233,6 +242,7 @@ build_info gauge version
 chain_paused gauge chain_id,key
 config_reload_failures_total counter 
 config_reload_success_timestamp_seconds gauge 
+doppelganger_found gauge chain_id
 double_sign_prevented_total counter chain_id,reason
 key_stopped gauge key
 last_request_timestamp_seconds gauge chain_id,node
@@ -263,6 +273,7 @@ vote_extension_resigned_total counter chain_id
         m.last_request.with_label_values(&["c", "tcp://n:1"]).set(1.5e9);
         m.key_stopped.with_label_values(&["k"]).set(0);
         m.chain_paused.with_label_values(&["c", "k"]).set(1);
+        m.doppelganger_found.with_label_values(&["c"]).set(0);
         m.reloaded(1_700_000_000);
 
         let mut seen = String::new();

@@ -40,6 +40,9 @@ pub enum NeedsRestart {
         "key {0:?} has another backend or place; a key keeps its name for as long as the signer runs (give the new key a new name)"
     )]
     Key(String),
+    /// Another guard: whether it may sign was decided by the old one.
+    #[error("chain {0:?} changes rpc or doppelganger settings, which count from the next start")]
+    Doppelganger(String),
     /// The same chain with another key.
     #[error("chain {chain:?} changes from key {from:?} to key {to:?}; its state belongs to the old one")]
     ChainKey {
@@ -81,6 +84,9 @@ pub fn plan(old: &Config, new: &Config) -> Result<Plan, NeedsRestart> {
         let (from, to) = (key_name(old, there), key_name(new, chain));
         if from != to {
             return Err(NeedsRestart::ChainKey { chain: chain.id.clone(), from: from.into(), to: to.into() });
+        }
+        if there.doppelganger != chain.doppelganger {
+            return Err(NeedsRestart::Doppelganger(chain.id.clone()));
         }
         if !same_settings(there, chain) {
             plan.chains_changed.push(chain.id.clone());
@@ -230,6 +236,10 @@ mod tests {
         let cases = [
             (OLD.replace("state_dir = 's'", "state_dir = 't'"), "state_dir cannot change"),
             (OLD.replace("127.0.0.1:0", "127.0.0.1:1"), "listen cannot change"),
+            (
+                OLD.replace("id = 'one-1'", "id = 'one-1'\nrpc = ['http://h:9']\ndoppelganger_blocks = 5"),
+                "chain \"one-1\" changes rpc or doppelganger settings",
+            ),
             (OLD.replace("a.json", "c.json"), "key \"a\" has another backend or place"),
             (OLD.replace("key = 'b'", "key = 'a'"), "chain \"two-1\" changes from key \"b\" to key \"a\""),
         ];

@@ -13,7 +13,7 @@
 //! names the winner.
 //!
 //! None of these compile, and the tests check that they do not: a permit out of thin air, a mark that the guard has not
-//! made, a floor that becomes a permit, a permit that is used twice.
+//! made, a floor that becomes a permit, a permit that is used twice, a leave that [`crate::doppelganger`] has not given.
 //!
 //! ```compile_fail,E0451
 //! fn forge(mark: &palisade_signer::mark::Mark) -> palisade_signer::store::Permit<'_> {
@@ -26,9 +26,14 @@
 //! }
 //! ```
 //! ```compile_fail,E0308
-//! use palisade_signer::{guard::Raised, store::{Storage, Store}};
-//! fn sign_a_floor<S: Storage>(store: &mut Store<S>, raised: Raised) {
-//!     store.commit(raised).unwrap();
+//! use palisade_signer::{doppelganger::Leave, guard::Raised, store::{Storage, Store}};
+//! fn sign_a_floor<S: Storage>(store: &mut Store<S>, raised: Raised, leave: Leave) {
+//!     store.commit(raised, leave).unwrap();
+//! }
+//! ```
+//! ```compile_fail,E0451
+//! fn forge() -> palisade_signer::doppelganger::Leave {
+//!     palisade_signer::doppelganger::Leave { height: 7 }
 //! }
 //! ```
 //! ```compile_fail,E0382
@@ -43,6 +48,7 @@ use comet::consensus::Signature;
 use thiserror::Error;
 
 use crate::{
+    doppelganger::Leave,
     guard::{NewMark, Repeat},
     mark::Mark,
     request::Request,
@@ -82,6 +88,14 @@ pub enum CommitError {
     /// The new mark is not above the last one: it was judged against an older mark.
     #[error("the new mark is not above the last one")]
     Stale,
+    /// The leave is for another height.
+    #[error("leave was given for height {leave}, not for {height}")]
+    NoLeave {
+        /// What the leave is for.
+        leave: i64,
+        /// What was to be signed.
+        height: i64,
+    },
 }
 
 /// The last mark of one chain and key, in memory and on its storage.
@@ -117,11 +131,13 @@ impl<S: Storage> Store<S> {
         &self.mark
     }
 
-    /// Makes `new` durable and gives leave to sign it. On failure the store stops for good.
-    pub fn commit(&mut self, new: NewMark) -> Result<Permit<'_>, CommitError> {
+    /// Makes `new` durable and permits to sign it. On failure the store stops for good.
+    #[allow(clippy::needless_pass_by_value, reason = "a leave is good for one signature")]
+    pub fn commit(&mut self, new: NewMark, leave: Leave) -> Result<Permit<'_>, CommitError> {
         if self.stopped {
             return Err(CommitError::Stopped);
         }
+        right_height(&leave, new.hrs().height)?;
         if new.hrs() <= self.mark.hrs {
             return Err(CommitError::Stale);
         }
@@ -134,11 +150,13 @@ impl<S: Storage> Store<S> {
         Ok(Permit { mark: &self.mark, kept: None })
     }
 
-    /// Gives leave to sign the durable mark's own sign-bytes again.
-    pub fn repeat(&self, _because: Repeat) -> Result<Permit<'_>, CommitError> {
+    /// Permits to sign the durable mark's own sign-bytes again.
+    #[allow(clippy::needless_pass_by_value, reason = "a leave is good for one signature")]
+    pub fn repeat(&self, _because: Repeat, leave: Leave) -> Result<Permit<'_>, CommitError> {
         if self.stopped {
             return Err(CommitError::Stopped);
         }
+        right_height(&leave, self.mark.hrs.height)?;
         Ok(Permit { mark: &self.mark, kept: self.storage.kept() })
     }
 
@@ -158,6 +176,13 @@ impl<S: Storage> Store<S> {
             self.stopped = true;
             CommitError::Persist(error)
         })
+    }
+}
+
+fn right_height(leave: &Leave, height: i64) -> Result<(), CommitError> {
+    match leave.height() {
+        leave if leave == height => Ok(()),
+        leave => Err(CommitError::NoLeave { leave, height }),
     }
 }
 

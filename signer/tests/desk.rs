@@ -15,6 +15,7 @@ use comet::{
     key::PrivateKey,
 };
 use palisade_signer::{
+    doppelganger::{Leave, Settled, Standing},
     guard::NewMark,
     io::desk::{BUDGET, Desk},
     keeper::{Answer, Failure, Keeper},
@@ -94,8 +95,13 @@ fn desk(gate: &Gate, panics: bool, fails: bool) -> Arc<Desk> {
     )))
 }
 
+/// The guard against other signers has tests of its own.
+fn leave(height: i64) -> Leave {
+    Standing::Settled(Settled::NotGuarded).leave(height).unwrap()
+}
+
 fn ask(desk: &Desk, height: i64) -> Answer {
-    desk.ask(0, &requests::prevote(height, 0, 1, 0), Instant::now()).0
+    desk.ask(0, leave(height), &requests::prevote(height, 0, 1, 0), Instant::now()).0
 }
 
 #[test]
@@ -117,7 +123,7 @@ fn a_request_that_waited_too_long_is_not_signed() {
     assert!(matches!(ask(&desk, 2), Answer::Sign(signed) if !signed.repeat));
     // Too old on arrival.
     let old = Instant::now().checked_sub(BUDGET).unwrap();
-    let (answer, _) = desk.ask(0, &requests::prevote(3, 0, 1, 0), old);
+    let (answer, _) = desk.ask(0, leave(3), &requests::prevote(3, 0, 1, 0), old);
     assert!(matches!(answer, Answer::Fail(Failure::Busy { .. })));
     assert!(!desk.is_stopped());
 }

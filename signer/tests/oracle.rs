@@ -28,6 +28,7 @@ use comet::{
 };
 use disk::{Crash, Disk, Random, Shared, World, crash, differs, fall};
 use palisade_signer::{
+    doppelganger::{Leave, Settled, Standing},
     keeper::{Answer, Failure, Keeper},
     key::{Key, KeyError},
     mark::{Hrs, Identity, Mark, Step},
@@ -221,7 +222,7 @@ fn run(seed: u64, steps: u64, real: bool) -> Seen {
             world.lock().unwrap().crash = Some(crash(&mut random));
         }
         let before = keeper.store(0).unwrap().mark().clone();
-        let answer = keeper.answer(0, &asked, &mut |_| {});
+        let answer = keeper.answer(0, leave(&asked), &asked, &mut |_| {});
         let made = std::mem::take(&mut world.lock().unwrap().made);
         assert!(made.len() <= 1);
         for sign_bytes in &made {
@@ -251,7 +252,10 @@ fn run(seed: u64, steps: u64, real: bool) -> Seen {
                     before,
                     "the mark in memory is ahead of the disk"
                 );
-                assert!(matches!(keeper.answer(0, &asked, &mut |_| {}), Answer::Fail(Failure::Stopped)));
+                assert!(matches!(
+                    keeper.answer(0, leave(&asked), &asked, &mut |_| {}),
+                    Answer::Fail(Failure::Stopped)
+                ));
             }
             Answer::Fail(_) => {}
         }
@@ -264,6 +268,11 @@ fn run(seed: u64, steps: u64, real: bool) -> Seen {
         }
     }
     seen
+}
+
+/// The guard against other signers has tests of its own.
+fn leave(asked: &Request) -> Leave {
+    Standing::Settled(Settled::NotGuarded).leave(asked.hrs().height).expect("not guarded")
 }
 
 fn from_environment(name: &str) -> Option<u64> {
@@ -301,7 +310,10 @@ fn killed_before_the_flush_and_cut_off_while_opening() {
     let key = NotingKey::new(&world, false);
     let mut keeper = Keeper::new(Box::new(key), vec![Store::new(mark, slots)]);
     world.lock().unwrap().crash = Some(Crash::AfterWrite);
-    let answer = keeper.answer(0, &requests::prevote(1, 0, 1, 0), &mut |_| {});
+    let answer = {
+        let asked = requests::prevote(1, 0, 1, 0);
+        keeper.answer(0, leave(&asked), &asked, &mut |_| {})
+    };
     assert!(matches!(answer, Answer::Fail(Failure::Persist(_))));
     // The next process gets as far as its write; that sector reaches the disk by itself, and nothing else does.
     (world.lock().unwrap().crash, world.lock().unwrap().syncs_to_pass) = (Some(Crash::AfterWrite), 1);

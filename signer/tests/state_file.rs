@@ -8,6 +8,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
 use comet::{consensus::PublicKey, key::PrivateKey};
 use palisade_signer::{
+    doppelganger::{Settled, Standing},
     guard::{self, Verdict},
     io::store_file::{self, StateFileError},
     mark::{Hrs, Identity, Mark},
@@ -41,7 +42,8 @@ fn used() -> Scene {
         [requests::proposal(9, 0, 1, 0), requests::prevote(9, 0, 1, 1), requests::precommit(9, 0, 1, 2)]
     {
         let Verdict::Advance(new) = guard::check(store.mark(), &request) else { panic!("higher") };
-        store.commit(new).unwrap();
+        let leave = Standing::Settled(Settled::NotGuarded).leave(new.hrs().height).unwrap();
+        store.commit(new, leave).unwrap();
     }
     let mark = store.mark().clone();
     Scene { _dir: dir, path, mark }

@@ -47,6 +47,11 @@ pub fn node(name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// tmkms 0.15 with softsign, which tests move away from.
+pub fn tmkms() -> Result<PathBuf> {
+    node("tmkms")
+}
+
 /// A program of this workspace, beside the test binary.
 pub fn own(name: &str) -> Result<PathBuf> {
     let path = target_profile()?.join(name);

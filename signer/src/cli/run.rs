@@ -4,7 +4,10 @@ use std::{path::Path, process::ExitCode};
 
 use crate::{
     cli::{Failure, VERSION, args::LogFormat, load},
-    io::run::{self, Options, StartError},
+    io::{
+        doppelganger::Foreign,
+        run::{self, Options, StartError},
+    },
 };
 
 pub(super) fn run(path: &Path, log_format: LogFormat) -> Result<ExitCode, Failure> {
@@ -43,12 +46,32 @@ pub(super) fn run(path: &Path, log_format: LogFormat) -> Result<ExitCode, Failur
             tokio::select! {
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
+                () = running.nothing_left() => break,
                 () = running.drained() => break,
                 // Why it failed is in the log.
                 _ = hangup.recv() => drop(running.reload_from_file()),
             }
         }
+        let foreign = running.foreign();
         drop(running);
-        Ok(ExitCode::SUCCESS)
+        match foreign.first() {
+            None => Ok(ExitCode::SUCCESS),
+            Some(first) => Err(doppelganger(path, first)),
+        }
     })
+}
+
+fn doppelganger(config: &Path, Foreign { chain_id, sighting }: &Foreign) -> Failure {
+    let at = sighting.hrs;
+    Failure {
+        code: 2,
+        error: anyhow::anyhow!(
+            "chain {chain_id}: another signer has this key: the chain has a precommit of it at {at} that this signer did not make"
+        ),
+        remedy: Some(format!(
+            "find and stop the other signer for good; only then palisade-signer state recover --config {} --chain {chain_id} \
+             --rpc URL",
+            config.display()
+        )),
+    }
 }

@@ -6,7 +6,7 @@ use comet::secret::Dialect;
 use serde::Deserialize;
 
 use crate::{
-    config::{ConfigError, KeyConfig, NodeAddr, node::RawNode},
+    config::{ConfigError, DoppelgangerConfig, KeyConfig, NodeAddr, doppelganger, node::RawNode},
     mark::MAX_CHAIN_ID,
 };
 
@@ -16,6 +16,11 @@ pub(super) struct RawChain {
     pub(super) id: String,
     pub(super) key: String,
     pub(super) nodes: Vec<RawNode>,
+    max_height: Option<i64>,
+    #[serde(default)]
+    rpc: Vec<String>,
+    doppelganger_blocks: Option<u32>,
+    doppelganger_max_wait: Option<String>,
 }
 
 /// One chain to sign for.
@@ -29,13 +34,17 @@ pub struct ChainConfig {
     pub dialect: Dialect,
     /// The nodes to dial.
     pub nodes: Vec<NodeAddr>,
+    /// The last height to sign at; above it everything is refused.
+    pub max_height: Option<i64>,
+    /// Where to look for a second signer before the first signature; `None` where the operator wants no guard.
+    pub doppelganger: Option<DoppelgangerConfig>,
 }
 
 // === impl RawChain ===
 
 impl RawChain {
     pub(super) fn resolve(self, keys: &[KeyConfig], dir: &Path) -> Result<ChainConfig, ConfigError> {
-        let Self { id, key, nodes } = self;
+        let Self { id, key, nodes, max_height, rpc, doppelganger_blocks, doppelganger_max_wait } = self;
         let is_file_name = !id.contains(|c: char| c == '/' || c.is_control()) && !id.starts_with('.');
         if id.is_empty() || id.len() > MAX_CHAIN_ID || !is_file_name {
             return Err(ConfigError::ChainId(id));
@@ -52,6 +61,11 @@ impl RawChain {
         if dialects.iter().any(|other| *other != dialect) {
             return Err(ConfigError::MixedProtocols(id));
         }
-        Ok(ChainConfig { id, key: index, dialect, nodes })
+        if max_height.is_some_and(|height| height < 1) {
+            return Err(ConfigError::MaxHeight(id));
+        }
+        let doppelganger =
+            doppelganger::resolve(&id, &rpc, doppelganger_blocks, doppelganger_max_wait.as_deref())?;
+        Ok(ChainConfig { id, key: index, dialect, nodes, max_height, doppelganger })
     }
 }

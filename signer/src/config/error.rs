@@ -56,6 +56,23 @@ pub enum ConfigError {
          are signed, so one chain has one protocol"
     )]
     MixedProtocols(String),
+    /// Heights start at 1.
+    #[error("chain {0:?}: max_height must be 1 or more")]
+    MaxHeight(String),
+    /// No plain HTTP address.
+    #[error(
+        "rpc {0:?} must be http://HOST:PORT, with a path where a proxy wants one; there is no TLS beside the key, so reach a \
+         node elsewhere through WireGuard or a local proxy"
+    )]
+    Rpc(String),
+    /// Half a guard.
+    #[error("chain {chain:?}: {why}")]
+    Doppelganger {
+        /// The chain.
+        chain: String,
+        /// What is wrong.
+        why: &'static str,
+    },
     /// A peer id, which cannot be checked.
     #[error(
         "node {0:?} names a peer id, but a node makes a fresh key for its privval listener at every start, so no id can \

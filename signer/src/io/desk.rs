@@ -18,6 +18,7 @@ use std::{
 };
 
 use crate::{
+    doppelganger::Leave,
     keeper::{Answer, Failure, Keeper, Phase},
     request::Request,
     store::Storage,
@@ -81,15 +82,15 @@ impl Desk {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    /// Puts a request that arrived at `since` to the keeper, for the chain with this index.
-    pub fn ask(&self, chain: usize, request: &Request, since: Instant) -> (Answer, Times) {
+    /// Puts a request that arrived at `since` to the keeper, for the chain with this index and with leave for its height.
+    pub fn ask(&self, chain: usize, leave: Leave, request: &Request, since: Instant) -> (Answer, Times) {
         let mut keeper = match self.take(since) {
             Ok(keeper) => keeper,
             Err(failure) => return (Answer::Fail(failure), Times::default()),
         };
         let mut times = Times { turn: Some(Instant::now()), ..Times::default() };
         let mut put_back = PutBack { desk: self, keeper: None };
-        let answer = keeper.answer(chain, request, &mut |phase| {
+        let answer = keeper.answer(chain, leave, request, &mut |phase| {
             let now = Some(Instant::now());
             match phase {
                 Phase::Check => times.check = now,

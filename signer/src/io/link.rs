@@ -44,8 +44,9 @@ use crate::{
     backoff::Backoff,
     config::NodeAddr,
     io::{
-        desk::Desk,
+        desk::{BUDGET, Desk, Times},
         dial::dial,
+        doppelganger::Gate,
         identity::LinkIdentity,
         status::LinkStatus,
         wire::{Wire, WireError},
@@ -64,6 +65,8 @@ pub(crate) struct Link {
     /// Index of the chain at the desk.
     pub(crate) chain: usize,
     pub(crate) desk: Arc<Desk>,
+    /// The chain's.
+    pub(crate) gate: Arc<Gate>,
     pub(crate) identity: LinkIdentity,
     pub(crate) status: LinkStatus,
     pub(crate) metrics: Arc<Metrics>,
@@ -249,9 +252,21 @@ impl Link {
                 return Err(WireError::OtherDialect(spoken).into());
             }
         };
+        // The gate before the desk: a chain that waits holds up no other chain of its key.
+        let leave = match self.gate.pass(request.hrs().height, since + BUDGET) {
+            Ok(leave) => leave,
+            Err(failure) => {
+                let reply = reply::refusal(kind, &failure.to_string(), false);
+                let answer = Box::new(Answer::Fail(failure));
+                return Ok((connection, reply, Event::Judged(request, answer, Times::default())));
+            }
+        };
         // While the disk or the key has this thread, the connection can be taken over; then the answer goes nowhere.
         self.parked.park(Taken { connection, hrs: request.hrs(), kind, since });
-        let (answer, times) = self.desk.ask(self.chain, &request, since);
+        let (answer, times) = self.desk.ask(self.chain, leave, &request, since);
+        if matches!(answer, Answer::Sign(_)) {
+            self.gate.signed();
+        }
         let Some(Taken { connection, .. }) = self.parked.take(tenure) else {
             self.note(&Event::TooLate(request, Box::new(answer)), since);
             return Err(End::TakenOver);

@@ -24,6 +24,7 @@ use crate::{
     io::{
         admin::Admin,
         command::Commands,
+        doppelganger::Foreign,
         http::Endpoints,
         pause_file::{self, PauseFileError},
         status::Status,
@@ -179,6 +180,23 @@ impl Running {
     /// Returns when an operator has drained the signer; there is nothing left to do then but to drop it.
     pub async fn drained(&self) {
         self.drained.notified().await;
+    }
+
+    /// The chains whose key somebody else has.
+    pub fn foreign(&self) -> Vec<Foreign> {
+        self.signer.lock().roster.foreign().borrow().clone()
+    }
+
+    /// Ends when somebody else has the keys of all chains, so that there is nothing left to sign. While there is another
+    /// chain, its blocks are not given up for this one's trouble.
+    pub async fn nothing_left(&self) {
+        let mut foreign = self.signer.lock().roster.foreign();
+        // The roster holds a sender, so this waits for ever rather than fail.
+        let lost = foreign.wait_for(|all| {
+            let config = &self.signer.lock().config;
+            config.chains.iter().all(|chain| all.iter().any(|one| one.chain_id == chain.id))
+        });
+        drop(lost.await);
     }
 }
 

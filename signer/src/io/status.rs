@@ -11,7 +11,8 @@ use std::{
 use comet::consensus::PublicKey;
 
 use crate::{
-    io::{desk::Desk, link::LinkHandle},
+    doppelganger::Standing,
+    io::{desk::Desk, doppelganger::Gate, link::LinkHandle},
     keeper::Brake,
     latency::Latency,
     mark::Hrs,
@@ -52,6 +53,8 @@ pub(crate) struct View {
     pub(crate) keys: Vec<(String, Arc<Desk>)>,
     pub(crate) chains: Vec<ChainView>,
     pub(crate) links: Vec<Arc<LinkHandle>>,
+    /// Of each chain that is served.
+    pub(crate) gates: Vec<(String, Arc<Gate>)>,
 }
 
 /// One chain at work.
@@ -199,6 +202,18 @@ impl Status {
             stopped.map(|(name, _)| format!("key {name} has stopped signing")).collect();
         let held = view.chains.iter().filter(|chain| chain.brake.is_on());
         troubles.extend(held.map(|chain| format!("chain {} is paused", chain.id)));
+        for (chain, gate) in &view.gates {
+            match gate.standing() {
+                Standing::Unproven(why) => {
+                    troubles.push(format!("chain {chain} is not cleared by its doppelganger guard: {why}"));
+                }
+                Standing::Foreign(sighting) => {
+                    troubles
+                        .push(format!("chain {chain}: another signer has its key, seen at {}", sighting.hrs));
+                }
+                Standing::Cleared(_) | Standing::Settled(_) => {}
+            }
+        }
         let mut chains: Vec<_> = view.links.iter().map(|link| link.status().chain_id.as_str()).collect();
         chains.dedup();
         for chain in chains {

@@ -103,6 +103,7 @@ fn a_hung_disk_costs_neither_the_connection_nor_the_order_of_answers() {
             public_key: key().public().clone(),
             chain: 0,
             desk: Arc::clone(&desk),
+            gate: crate::io::doppelganger::Gate::not_guarded(),
             identity: LinkIdentity::of(&PrivateKey::from_seed(&[3; 32])),
             status: LinkStatus::new(requests::CHAIN.into(), "n".into()),
             metrics: Arc::clone(&metrics),
@@ -115,6 +116,7 @@ fn a_hung_disk_costs_neither_the_connection_nor_the_order_of_answers() {
             keys: vec![("k".into(), Arc::clone(&desk))],
             chains: vec![],
             links: vec![Arc::clone(&link)],
+            gates: vec![],
         });
         let _ward = Ward::start(status, Arc::new(Notifier::from_env())).unwrap();
         let mut node = listener.accept();

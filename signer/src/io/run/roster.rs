@@ -11,12 +11,15 @@ use std::{
 };
 
 use comet::consensus::PublicKey;
-use tracing::{error, warn};
+use tokio::sync::watch;
+use tracing::{error, info, warn};
 
 use crate::{
     config::{ChainConfig, Config},
+    doppelganger::Standing,
     io::{
-        desk::Desk,
+        desk::{Desk, SharedKeeper},
+        doppelganger::{Foreign, Gate, Watch, Watched},
         identity::LinkIdentity,
         link::{Link, LinkHandle, Parking, Stop},
         run::open::{StartError, open_key, open_store},
@@ -37,8 +40,18 @@ const PATIENCE: Duration = Duration::from_secs(5);
 struct KeyAtWork {
     public_key: PublicKey,
     desk: Arc<Desk>,
-    /// Chain id to its index at the desk and its brake.
-    chains: BTreeMap<String, (usize, Brake)>,
+    /// By chain id.
+    chains: BTreeMap<String, ChainAtWork>,
+}
+
+/// A chain at work.
+struct ChainAtWork {
+    /// Its index at the desk.
+    index: usize,
+    brake: Brake,
+    gate: Arc<Gate>,
+    /// Looks for another signer, until this is dropped.
+    watch: Option<Watch>,
 }
 
 /// Everything at work. Holds no configuration of its own: the caller knows which one is in force.
@@ -47,6 +60,7 @@ pub(super) struct Roster {
     keys: BTreeMap<String, KeyAtWork>,
     links: Vec<Arc<LinkHandle>>,
     identity: Option<LinkIdentity>,
+    foreign: watch::Sender<Vec<Foreign>>,
 }
 
 /// What is open for a plan, and nowhere at work yet.
@@ -93,7 +107,8 @@ impl Roster {
         stop(gone, metrics);
         for id in &plan.chains_removed {
             for (name, key) in &mut self.keys {
-                let Some((index, brake)) = key.chains.remove(id) else { continue };
+                // Its guard ends with it.
+                let Some(ChainAtWork { index, brake, .. }) = key.chains.remove(id) else { continue };
                 // From here on nobody signs for it, also if the turn is not to be had.
                 brake.set(true);
                 if key.desk.with(|keeper| keeper.unseat(index)).is_none() {
@@ -121,9 +136,29 @@ impl Roster {
         for id in &plan.chains_added {
             let key = self.keys.get_mut(key_of(config, chain(config, id))).expect("opened or at work");
             let (store, brake) = (stores.remove(id).expect("opened"), Brake::default());
-            match key.desk.with(|keeper| keeper.seat(store, brake.clone())) {
-                Some(index) => drop(key.chains.insert(id.clone(), (index, brake))),
+            let config = chain(config, id);
+            let (gate, watch) = guard(config, &store, &key.public_key, metrics, &self.foreign);
+            let seated = key.desk.with(|keeper| {
+                let index = keeper.seat(store, brake.clone());
+                keeper.set_max_height(index, config.max_height);
+                index
+            });
+            match seated {
+                Some(index) => {
+                    drop(key.chains.insert(id.clone(), ChainAtWork { index, brake, gate, watch }));
+                }
                 None => error!(chain_id = id, "its key is stopped or stuck; the chain is not served"),
+            }
+        }
+        for id in &plan.chains_changed {
+            let config = chain(config, id);
+            let Some((key, at_work)) = self.keys.values().find_map(|key| Some((key, key.chains.get(id)?)))
+            else {
+                continue;
+            };
+            let set = |keeper: &mut SharedKeeper| keeper.set_max_height(at_work.index, config.max_height);
+            if key.desk.with(set).is_none() {
+                error!(chain_id = id, "its key is stopped or stuck; its max_height stays as it was");
             }
         }
     }
@@ -131,7 +166,7 @@ impl Roster {
     /// Puts every chain's brake where the list says.
     pub(super) fn hold(&self, paused: &Paused, metrics: &Metrics) {
         for (name, key) in &self.keys {
-            for (id, (_, brake)) in &key.chains {
+            for (id, ChainAtWork { brake, .. }) in &key.chains {
                 brake.set(paused.holds(name, id));
                 metrics.chain_paused.with_label_values(&[id.as_str(), name]).set(brake.is_on().into());
             }
@@ -153,7 +188,7 @@ impl Roster {
         for (id, node) in &plan.links_added {
             let chain = chain(config, id);
             let key = &self.keys[key_of(config, chain)];
-            let Some((index, _)) = key.chains.get(id) else { continue };
+            let Some(ChainAtWork { index, gate, .. }) = key.chains.get(id) else { continue };
             let identity = self.identity.as_ref().expect("opened with the plan").clone();
             let link = Link {
                 node: node.clone(),
@@ -161,6 +196,7 @@ impl Roster {
                 public_key: key.public_key.clone(),
                 chain: *index,
                 desk: Arc::clone(&key.desk),
+                gate: Arc::clone(gate),
                 identity,
                 status: LinkStatus::new(id.clone(), node.to_string()),
                 metrics: Arc::clone(metrics),
@@ -183,7 +219,7 @@ impl Roster {
         let chains = config.chains.iter().filter_map(|chain| {
             let name = key_of(config, chain);
             let key = self.keys.get(name)?;
-            let (index, brake) = key.chains.get(&chain.id)?;
+            let ChainAtWork { index, brake, .. } = key.chains.get(&chain.id)?;
             Some(ChainView {
                 id: chain.id.clone(),
                 key: name.into(),
@@ -196,13 +232,31 @@ impl Roster {
             let of_node = move |node| self.links.iter().find(move |link| link.is(&chain.id, node));
             chain.nodes.iter().filter_map(of_node).cloned()
         });
-        View { keys: keys.collect(), chains: chains.collect(), links: links.collect() }
+        let gates = config.chains.iter().filter_map(|chain| {
+            let at_work = self.keys.values().find_map(|key| key.chains.get(&chain.id))?;
+            Some((chain.id.clone(), Arc::clone(&at_work.gate)))
+        });
+        View {
+            keys: keys.collect(),
+            chains: chains.collect(),
+            links: links.collect(),
+            gates: gates.collect(),
+        }
+    }
+
+    /// The chains whose key somebody else has, as they are found.
+    pub(super) fn foreign(&self) -> watch::Receiver<Vec<Foreign>> {
+        self.foreign.subscribe()
     }
 
     /// Ends everything; requests being answered are finished, also when their node never reads the reply.
     pub(super) fn end(&mut self, metrics: &Metrics) {
         for link in &self.links {
             link.ask_to_stop();
+        }
+        // Whoever waits at a gate hears that there is nothing more to wait for.
+        for chain in self.keys.values_mut().flat_map(|key| key.chains.values_mut()) {
+            drop(chain.watch.take());
         }
         for key in self.keys.values() {
             if !key.desk.close(PATIENCE) {
@@ -226,6 +280,39 @@ fn stop(links: Vec<Arc<LinkHandle>>, metrics: &Metrics) {
         let status = link.status();
         metrics.forget_link(&status.chain_id, &status.node);
     }
+}
+
+/// The gate of a chain, and its guard where the operator wants one.
+fn guard(
+    chain: &ChainConfig,
+    store: &Store<Box<dyn Storage>>,
+    public_key: &PublicKey,
+    metrics: &Metrics,
+    foreign: &watch::Sender<Vec<Foreign>>,
+) -> (Arc<Gate>, Option<Watch>) {
+    let Some(config) = &chain.doppelganger else {
+        info!(chain_id = chain.id, "no rpc is configured: nobody looks for a second signer with this key");
+        return (Gate::not_guarded(), None);
+    };
+    let gauge = metrics.doppelganger_found.with_label_values(&[chain.id.as_str()]);
+    gauge.set(0);
+    let foreign = foreign.clone();
+    let watched = Watched {
+        chain_id: chain.id.clone(),
+        key: public_key.clone(),
+        mark: store.mark().clone(),
+        config: config.clone(),
+        found: Box::new(move |found| {
+            gauge.set(1);
+            foreign.send_modify(|all| all.push(found));
+        }),
+    };
+    let gate = Gate::with(Standing::Unproven("no look yet".into()));
+    let watch = Watch::start(Arc::clone(&gate), watched);
+    // Without its guard the gate stays shut, which is safe and is seen in /readyz.
+    let watch =
+        watch.inspect_err(|error| error!(chain_id = chain.id, %error, "cannot start the doppelganger guard"));
+    (gate, watch.ok())
 }
 
 fn chain<'a>(config: &'a Config, id: &str) -> &'a ChainConfig {
