@@ -1,4 +1,4 @@
-//! The sentry topology as a model, and the rules that show whether a validator is hidden.
+//! The sentry topology as a model, what the world sees of it, and the rules that show whether a validator is hidden.
 //!
 //! ```text
 //! fleet.toml ── raw ── resolve ──> Fleet ── rules/<rule> ──> Vec<Finding> ── report ──> text, JSON
@@ -6,11 +6,14 @@
 //!                 duty, implied,     └── `palisade render` writes every host's files from the same graph
 //!                   path, link
 //!
+//! the network  ── io::probe ──> Live ── rules/<rule>, census ── the same report
+//!
 //! genesis.json ── genesis, reach ──> Census ── report ──> text, JSON
 //! addrbook.json ── addrbook ──> Audit ── report ──> text, JSON
 //! ```
 //!
-//! Nothing here opens a socket or reads a clock; `io` reads and writes the file that the command names.
+//! Nothing but `io` opens a socket or reads a clock: it reads and writes the file that the command names, and looks at the
+//! fleet from outside.
 
 pub mod addrbook;
 mod audit;
