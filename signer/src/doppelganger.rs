@@ -148,7 +148,7 @@ pub fn judge(mark: &Mark, key: &PublicKey, depth: u32, look: &Look) -> Finding {
 }
 
 /// Whether a mark explains a precommit. See the module's documentation.
-fn explains(mark: &Mark, key: &PublicKey, sighting: &Sighting) -> bool {
+pub fn explains(mark: &Mark, key: &PublicKey, sighting: &Sighting) -> bool {
     use base64::prelude::{BASE64_STANDARD, Engine as _};
     match sighting.hrs.cmp(&mark.hrs) {
         std::cmp::Ordering::Less => true,

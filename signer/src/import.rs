@@ -3,4 +3,5 @@
 //! Their formats look alike and mean different things; each trap has its test here.
 
 pub mod key;
+pub mod shard;
 pub mod state;

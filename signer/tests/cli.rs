@@ -12,7 +12,7 @@ use command::{CONFIG, OF, Signer, bad, good, run, scene};
 fn the_three_commands_work_as_documented() {
     let dir = scene();
     let out = good(&dir, "key generate keys/akash.json");
-    assert!(out.starts_with("wrote keys/akash.json\npublic key: "), "{out}");
+    assert!(out.starts_with("wrote keys/akash.json\ntype: ed25519\npublic key: "), "{out}");
     let out = good(&dir, "state init --config signer.toml --chain akashnet-2 --height 0");
     assert_eq!(out, "chain akashnet-2: nothing will be signed at or below height 0, round 0, step none\n");
     let mut signer = Signer::start(&dir);

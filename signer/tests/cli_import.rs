@@ -10,53 +10,97 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use comet::{key::PrivateKey, key_file};
 use command::{OF, bad, good, run, scene};
 
+/// A refusal after the files were shown: exit code 1, these words, and this as its last line.
+fn declined(dir: &tempfile::TempDir, line: &str, says: &str, tries: &str) {
+    let (code, _, err) = run(dir, line);
+    assert!(code == 1 && err.contains(says), "{line}: {code}\n{err}");
+    assert!(err.lines().last().unwrap().starts_with(&format!("try: {tries}")), "{line}\n{err}");
+}
+
 #[test]
 fn states_are_imported_and_only_raise() {
     let dir = scene();
     good(&dir, "key generate keys/akash.json");
-    let import = |rest: &str| format!("state import {OF} {rest}");
+    let import = |rest: &str| format!("state import {OF} --i-stopped-the-old-signer --yes {rest}");
     let write = |content: &str| fs::write(dir.path().join("old.json"), content).unwrap();
     write(r#"{"height":"100","round":"1","step":1,"block_id":null}"#);
     bad(
         &dir,
-        &import("old.json"),
+        &format!("state import {OF} old.json"),
         1,
         "double sign",
         "stop and disable the old signer, then add --i-stopped-the-old-signer",
     );
-    let out = good(&dir, &import("old.json --i-stopped-the-old-signer"));
-    assert_eq!(
-        out,
-        "read tmkms state (steps counted from 0)\nchain akashnet-2: last signed height 100, round 1, step prevote\n"
-    );
-    bad(
-        &dir,
-        &import("old.json --i-stopped-the-old-signer"),
-        1,
-        "only ever goes up",
-        "palisade-signer state show",
-    );
-    good(&dir, &import("old.json --i-stopped-the-old-signer --bump-to-precommit"));
+    // Nobody at a terminal: nothing happens without --yes.
+    let unasked = format!("state import {OF} --i-stopped-the-old-signer old.json");
+    declined(&dir, &unasked, "nothing was changed", "--yes in scripts");
+    assert!(!dir.path().join("state/akashnet-2.mark").exists());
+    let out = good(&dir, &import("old.json --prefix akash"));
+    for line in [
+        "old.json: tmkms state (steps counted from 0), last signed height 100, round 1, step prevote\n",
+        "\nvalcons: akashvalcons1",
+        "\nnothing will be signed at or below height 100, round 1, step prevote\n",
+    ] {
+        assert!(out.contains(line), "{out}");
+    }
+    assert!(out.ends_with("\nchain akashnet-2: last signed height 100, round 1, step prevote\n"), "{out}");
+    declined(&dir, &import("old.json"), "only ever goes up", "palisade-signer state show");
+    good(&dir, &import("old.json --bump-to-precommit"));
     assert!(good(&dir, "state show --config signer.toml").contains("height 100, round 1, step precommit"));
     write(r#"{"height":"99","round":0,"step":3}"#);
-    bad(
-        &dir,
-        &import("old.json --i-stopped-the-old-signer"),
-        1,
-        "only ever goes up",
-        "palisade-signer state show",
-    );
+    declined(&dir, &import("old.json"), "only ever goes up", "palisade-signer state show");
     write(r#"{"height":"0","round":"0","step":0}"#);
-    bad(
-        &dir,
-        &import("old.json --i-stopped-the-old-signer"),
-        1,
-        "never signed",
-        "on a chain that has not started, add --new-chain",
-    );
+    declined(&dir, &import("old.json"), "never signed", "on a chain that has not started, add --new-chain");
     write("{}");
-    let (code, _, err) = run(&dir, &import("old.json --i-stopped-the-old-signer"));
+    let (code, _, err) = run(&dir, &import("old.json"));
     assert!(code == 2 && err.contains("old.json: not a last-sign state"), "{err}");
+}
+
+/// Horcrux: both files of every cosigner, the highest of them, and a bit more because they are written late.
+#[test]
+fn several_states_become_one_floor() {
+    let dir = scene();
+    good(&dir, "key generate keys/akash.json");
+    for (name, height) in [("a", 100), ("b", 103), ("c", 102), ("d", 0)] {
+        let content = format!(r#"{{"height":"{height}","round":"0","step":3,"signature":"AAAA"}}"#);
+        fs::write(dir.path().join(name), content).unwrap();
+    }
+    let out = good(&dir, &format!("state import {OF} --i-stopped-the-old-signer --yes a b c d"));
+    assert!(
+        out.contains("b: horcrux sign state, last signed height 103") && out.contains("d: never signed"),
+        "{out}"
+    );
+    assert!(out.ends_with("chain akashnet-2: last signed height 105, all rounds\n"), "{out}");
+    good(&dir, &format!("state import {OF} --i-stopped-the-old-signer --yes a --bump-heights 50"));
+    assert!(good(&dir, "state show --config signer.toml").contains("height 150, all rounds"));
+}
+
+#[test]
+fn a_mark_is_carried_to_another_machine() {
+    let (dir, other) = (scene(), scene());
+    good(&dir, "key generate keys/akash.json");
+    good(&dir, &format!("state init {OF} --height 77 --round 2 --step prevote"));
+    let printed = good(&dir, &format!("state export {OF}"));
+    let out = good(&dir, &format!("state export {OF} --out mark.json --retire"));
+    assert!(out.contains("akashnet-2.mark.exported-1"), "{out}");
+    assert_eq!(fs::read_to_string(dir.path().join("mark.json")).unwrap(), printed);
+    bad(&dir, "run --config signer.toml", 2, "there is no state file", "palisade-signer state init");
+    bad(&dir, &format!("state export {OF}"), 2, "there is no state file", "palisade-signer state init");
+
+    fs::copy(dir.path().join("mark.json"), other.path().join("mark.json")).unwrap();
+    fs::create_dir(other.path().join("keys")).unwrap();
+    fs::copy(dir.path().join("keys/akash.json"), other.path().join("keys/akash.json")).unwrap();
+    let import = format!("state import {OF} --i-stopped-the-old-signer --yes mark.json");
+    let out = good(&other, &import);
+    assert!(out.contains("mark.json: exported state of palisade-signer"), "{out}");
+    assert!(good(&other, "state show --config signer.toml").contains("height 77, round 2, step prevote"));
+    // A digit changed on the way, and another key.
+    fs::write(other.path().join("mark.json"), printed.replace("77", "78")).unwrap();
+    assert!(run(&other, &import).2.contains("its checksum does not fit its content"));
+    let stranger = scene();
+    good(&stranger, "key generate keys/akash.json");
+    fs::write(stranger.path().join("mark.json"), &printed).unwrap();
+    assert!(run(&stranger, &import).2.contains("it belongs to another key"));
 }
 
 #[test]
@@ -64,8 +108,8 @@ fn a_fresh_state_starts_a_new_chain_when_told() {
     let dir = scene();
     good(&dir, "key generate keys/akash.json");
     fs::write(dir.path().join("old.json"), r#"{"height":"0","round":0,"step":0}"#).unwrap();
-    let out = good(&dir, &format!("state import {OF} old.json --i-stopped-the-old-signer --new-chain"));
-    assert_eq!(out, "chain akashnet-2: last signed height 0, round 0, step none\n");
+    let out = good(&dir, &format!("state import {OF} old.json --i-stopped-the-old-signer --new-chain --yes"));
+    assert!(out.ends_with("chain akashnet-2: last signed height 0, round 0, step none\n"), "{out}");
 }
 
 #[test]

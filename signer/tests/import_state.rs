@@ -7,7 +7,7 @@ mod requests;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use comet::{consensus::PublicKey, key::PrivateKey};
 use palisade_signer::{
-    import::state::{ImportStateError, Imported, Origin, read},
+    import::state::{ImportStateError, Imported, Origin, highest, read},
     mark::{Hrs, Mark, Step},
     request::Request,
 };
@@ -66,7 +66,6 @@ fn sign_bytes_that_do_not_prove_themselves_leave_a_floor() {
             "sign-bytes are for another height, round or step",
         ),
         (good.replace("361402", "361403"), CHAIN, "sign-bytes are for another height, round or step"),
-        (good.clone(), "other-1", "sign-bytes are for another chain"),
         (
             file_pv(&request, &PrivateKey::from_seed(&[4; 32])),
             CHAIN,
@@ -160,4 +159,66 @@ fn other_files_are_refused() {
     ] {
         assert!(read(text, CHAIN, &public()).is_err(), "{text}");
     }
+}
+
+#[test]
+fn what_belongs_to_another_chain_or_key_is_refused() {
+    let request = requests::precommit(361_402, 0, 1, 0);
+    let other_chain = read(&file_pv(&request, &key()), "other-1", &public());
+    assert_eq!(other_chain, Err(ImportStateError::OtherChain(CHAIN.into())));
+    let stranger: PublicKey = PrivateKey::from_seed(&[4; 32]).public().into();
+    let theirs = BASE64_STANDARD.encode(stranger.as_bytes());
+    let single = format!(
+        r#"{{"address":"00","pub_key":{{"type":"tendermint/PubKeyEd25519","value":"{theirs}"}},"last_height":"5","last_round":"0","last_step":2}}"#
+    );
+    assert_eq!(read(&single, CHAIN, &public()), Err(ImportStateError::OtherKey(theirs)));
+    assert_eq!(
+        read(&single, CHAIN, &stranger).unwrap().mark,
+        Mark::floor(Hrs { height: 5, round: 0, step: Step::Prevote })
+    );
+}
+
+/// Key and state in one file, as nodes wrote it before 0.33; the secret in it is never quoted.
+#[test]
+fn the_older_single_file_is_read() {
+    let request = requests::precommit(361_402, 2, 1, 0);
+    let ours = BASE64_STANDARD.encode(public().as_bytes());
+    let single = |last_step: &str| {
+        format!(
+            r#"{{"address":"00","pub_key":{{"type":"tendermint/PubKeyEd25519","value":"{ours}"}},"last_height":"361402",
+               "last_round":"2","last_step":{last_step},"last_signature":"{}","last_signbytes":"{}",
+               "priv_key":{{"type":"tendermint/PrivKeyEd25519","value":"c2VjcmV0"}}}}"#,
+            BASE64_STANDARD.encode(key().sign(request.sign_bytes())),
+            hex::encode_upper(request.sign_bytes()),
+        )
+    };
+    let imported = read(&single("3"), CHAIN, &public()).unwrap();
+    let mark = Mark { hrs: request.hrs(), sign_bytes: request.sign_bytes().into() };
+    assert_eq!(imported, Imported { origin: Origin::SingleFile, mark, dropped: None });
+    for bad in
+        [single("\"c2VjcmV0\""), single("7"), single("3,"), single("3").replace("last_height", "c2VjcmV0")]
+    {
+        let error = read(&bad, CHAIN, &public()).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("c2VjcmV0"), "{error}");
+    }
+}
+
+/// Cosigners write their state after they sign, each for itself and in any order: only the highest of all files counts.
+#[test]
+fn the_highest_of_several_files_counts() {
+    let at = |height, round, step, sign_bytes: &[u8]| Imported {
+        origin: Origin::Horcrux,
+        mark: Mark { hrs: Hrs { height, round, step }, sign_bytes: sign_bytes.into() },
+        dropped: None,
+    };
+    let low = at(9, 7, Step::Precommit, b"low");
+    let high = at(10, 1, Step::Prevote, b"high");
+    assert_eq!(highest(&[low.clone(), high.clone(), low.clone()], 0), Some(high.mark.clone()));
+    assert_eq!(highest(&[high.clone(), low.clone()], 2), Some(Mark::floor(Hrs::whole_height(12))));
+    // Two files that agree, and two that do not.
+    assert_eq!(highest(&[high.clone(), high.clone()], 0), Some(high.mark.clone()));
+    let other = at(10, 1, Step::Prevote, b"other");
+    assert_eq!(highest(&[high.clone(), other], 0), Some(Mark::floor(high.mark.hrs)));
+    assert_eq!(highest(&[high.clone(), at(10, 1, Step::Prevote, b"")], 0), Some(Mark::floor(high.mark.hrs)));
+    assert_eq!(highest(&[], 0), None);
 }

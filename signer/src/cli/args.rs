@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 pub(crate) use self::{
     admin::{AdminCommand, Subject},
     key::KeyCommand,
-    state::StateCommand,
+    state::{ImportArgs, RecoverArgs, StateCommand},
 };
 
 #[derive(Parser)]

@@ -16,6 +16,15 @@ pub(super) fn key(command: KeyCommand) -> Result<ExitCode, Failure> {
             let (public, form) = key_cmd::import(&from, &to, expect.as_deref())?;
             (public, prefix, format!("read {}, wrote {}", form.describe(), to.display()))
         }
+        KeyCommand::Recombine { paths, prefix } => {
+            let (to, shards) = paths.split_last().expect("clap asks for two or more");
+            let public = key_cmd::recombine(shards, to)?;
+            eprintln!(
+                "warning: shards hold no seed, so this key can never be written to a node's priv_validator_key.json; the key is whole \
+                 in one place now, so destroy the shards"
+            );
+            (public, prefix, format!("put {} shards together, wrote {}", shards.len(), to.display()))
+        }
         KeyCommand::Show { path, prefix, json } => {
             let public = key_cmd::show(&path)?;
             if json {

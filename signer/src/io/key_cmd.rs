@@ -1,6 +1,6 @@
-//! `key generate`, `key import`, `key show`.
+//! `key generate`, `key import`, `key recombine`, `key show`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -9,10 +9,14 @@ use comet::{
     consensus::{KeyType, PublicKey, SecretKey},
     key_file,
 };
-use rand_core::OsRng;
+use rand_core::{OsRng, RngCore as _};
+use zeroize::Zeroizing;
 
 use crate::{
-    import::key::{self, Form},
+    import::{
+        key::{self, Form},
+        shard,
+    },
     io::secret_file,
 };
 
@@ -49,6 +53,20 @@ pub fn import(from: &Path, to: &Path, expect: Option<&str>) -> anyhow::Result<(P
     }
     secret_file::create(to, key_file::write_priv_validator_key(&key).as_bytes())?;
     Ok((public, form))
+}
+
+/// Puts shards of a horcrux key together in a new file.
+pub fn recombine(shards: &[PathBuf], to: &Path) -> anyhow::Result<PublicKey> {
+    let mut read = Vec::new();
+    for path in shards {
+        let text = secret_file::read_to_import(path)?;
+        read.push(shard::read(&text).with_context(|| path.display().to_string())?);
+    }
+    let mut prefix = Zeroizing::new([0; 32]);
+    OsRng.fill_bytes(&mut *prefix);
+    let key = SecretKey::from(shard::recombine(&read, &prefix)?);
+    secret_file::create(to, key_file::write_priv_validator_key(&key).as_bytes())?;
+    Ok(key.public().clone())
 }
 
 /// The public key of a key file.

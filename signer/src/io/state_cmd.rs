@@ -1,4 +1,5 @@
-//! `state init`, `state show`, `state import`: what an operator may do to a mark, which is raise it.
+//! `state init`, `state show`, `state export`: what an operator may do to a mark, which is look at it, carry it and raise it.
+//! `state import` is in [`crate::io::import_cmd`], `state recover` in [`crate::io::recover_cmd`].
 
 use std::path::{Path, PathBuf};
 
@@ -6,13 +7,16 @@ use thiserror::Error;
 
 use crate::{
     config::{ChainConfig, Config},
-    import::state::{self, ImportStateError, Imported},
+    import::state::ImportStateError,
+    interchange,
     io::{
         key::{self, OpenKeyError},
+        rpc::AskError,
         secret_file::{self, SecretFileError},
         store_file::{self, StateFileError},
     },
     mark::{Hrs, Identity, Mark, Step},
+    recover::RecoverError,
 };
 
 /// Why a state command did nothing.
@@ -32,9 +36,9 @@ pub enum StateError {
     /// The state file.
     #[error(transparent)]
     File(#[from] StateFileError),
-    /// The file to import.
+    /// The file to import, or to export to.
     #[error(transparent)]
-    Source(#[from] SecretFileError),
+    Other(#[from] SecretFileError),
     /// Its content.
     #[error("{}: {source}", path.display())]
     Import {
@@ -43,24 +47,38 @@ pub enum StateError {
         /// What is wrong.
         source: ImportStateError,
     },
-}
-
-/// How to import.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ImportOptions {
-    /// The chain is new, so a state that never signed is fine.
-    pub new_chain: bool,
-    /// Close the imported round: a floor at its precommit.
-    pub bump_to_precommit: bool,
-}
-
-/// What an import did.
-#[derive(Debug)]
-pub struct Outcome {
-    /// What was read; `None` for a fresh state of a new chain.
-    pub imported: Option<Imported>,
-    /// The mark written.
-    pub mark: Mark,
+    /// A node was asked and did not help.
+    #[error("{rpc}: {source}")]
+    Rpc {
+        /// Its RPC.
+        rpc: String,
+        /// What is wrong.
+        source: AskError,
+    },
+    /// No RPC was named.
+    #[error("there is no rpc to ask: neither --rpc nor rpc at this chain")]
+    NoRpc,
+    /// No floor from the chain.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    /// The chain knows of a signature above what is to be imported.
+    #[error(
+        "{rpc} shows a precommit of this key at {at}, above what is imported: the old signer still runs, or this is not its newest state"
+    )]
+    StillSigning {
+        /// Whose RPC.
+        rpc: String,
+        /// Where.
+        at: Hrs,
+    },
+    /// Waiting for blocks that do not come.
+    #[error("no new block after {height} in {minutes} minutes")]
+    Halted {
+        /// The newest height.
+        height: i64,
+        /// How long.
+        minutes: u64,
+    },
 }
 
 /// The chain, the identity of its mark and its state file.
@@ -101,32 +119,31 @@ impl Target {
         }
     }
 
+    /// Makes the state file, or raises the one that is there.
+    pub fn raise(&self, mark: &Mark) -> Result<(), StateError> {
+        match store_file::create(&self.path, &self.identity, mark) {
+            Err(StateFileError::Exists { .. }) => {
+                Ok(store_file::raise(&self.path, self.identity.clone(), mark.clone())?)
+            }
+            made => Ok(made?),
+        }
+    }
+
     /// The mark.
     pub fn show(&self) -> Result<Mark, StateError> {
         Ok(store_file::read(&self.path, &self.identity)?)
     }
 
-    /// Takes another signer's state over: makes the state file, or raises the one that is there.
-    pub fn import(&self, from: &Path, options: ImportOptions) -> Result<Outcome, StateError> {
-        let text = secret_file::read_to_import(from)?;
-        let import_error = |source| StateError::Import { path: from.into(), source };
-        let imported = match state::read(&text, &self.identity.chain_id, &self.identity.public_key) {
-            Ok(imported) => Some(imported),
-            Err(ImportStateError::Fresh) if options.new_chain => None,
-            Err(source) => return Err(import_error(source)),
-        };
-        let mut mark =
-            imported.as_ref().map_or_else(|| Mark::floor(Hrs::whole_height(0)), |it| it.mark.clone());
-        if options.bump_to_precommit && mark.hrs.height > 0 && mark.hrs.step < Step::Precommit {
-            mark = Mark::floor(Hrs { step: Step::Precommit, ..mark.hrs });
+    /// The mark as a file to carry, written to `out` or given back. No signer may be at work with it. With `retire` the state
+    /// file is put aside afterwards under the name returned, so that no signer starts here with it by mistake.
+    pub fn export(&self, out: Option<&Path>, retire: bool) -> Result<(String, Option<PathBuf>), StateError> {
+        let held = store_file::hold(&self.path, &self.identity)?;
+        let text = interchange::write(&self.identity, &held.mark, None);
+        if let Some(out) = out {
+            secret_file::create(out, text.as_bytes())?;
         }
-        match store_file::create(&self.path, &self.identity, &mark) {
-            Err(StateFileError::Exists { .. }) => {
-                store_file::raise(&self.path, self.identity.clone(), mark.clone())?;
-            }
-            made => made?,
-        }
-        Ok(Outcome { imported, mark })
+        let aside = if retire { Some(held.retire()?) } else { None };
+        Ok((text, aside))
     }
 }
 
@@ -148,10 +165,22 @@ impl StateError {
         match self {
             Self::Key { source, .. } => source.remedy(),
             Self::File(source) => source.remedy(config, chain_id),
+            Self::Other(source) => source.remedy(),
             Self::Import { source: ImportStateError::Fresh, .. } => Some(
                 "on a chain that has not started, add --new-chain; otherwise import the state of the signer that signs now"
                     .into(),
             ),
+            Self::Import {
+                source: ImportStateError::OtherChain(_) | ImportStateError::OtherKey(_), ..
+            } => Some(format!("the file of chain {chain_id} and its key")),
+            Self::NoRpc => Some("--rpc http://HOST:PORT of a node that you trust".into()),
+            Self::Recover(RecoverError::Old { .. }) => {
+                Some("a node that has caught up, or --chain-is-halted if no node makes blocks".into())
+            }
+            Self::StillSigning { .. } => {
+                Some("stop the old signer for good, then import the state that it leaves".into())
+            }
+            Self::Halted { .. } => Some("without --wait-blocks on a chain that has halted".into()),
             _ => None,
         }
     }
@@ -161,7 +190,14 @@ impl StateError {
         matches!(
             self,
             Self::File(StateFileError::Exists { .. } | StateFileError::NotAbove { .. })
-                | Self::Import { source: ImportStateError::Fresh, .. }
+                | Self::Import {
+                    source: ImportStateError::Fresh
+                        | ImportStateError::OtherChain(_)
+                        | ImportStateError::OtherKey(_),
+                    ..
+                }
+                | Self::Recover(_)
+                | Self::StillSigning { .. }
         )
     }
 }

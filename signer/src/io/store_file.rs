@@ -115,12 +115,7 @@ pub fn replace(path: &Path, identity: &Identity, mark: &Mark) -> Result<PathBuf,
     if let Some(there) = slots::salvage(&image, identity).filter(|there| mark.hrs <= there.hrs) {
         return Err(StateFileError::NotAbove { path: path.into(), there });
     }
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let aside = (1..)
-        .map(|n: u32| path.with_file_name(format!("{name}.replaced-{n}")))
-        .find(|aside| !aside.exists())
-        .expect("some number is free");
-    fs::rename(path, &aside).map_err(io_error(path))?;
+    let aside = put_aside(path, "replaced")?;
     create(path, identity, mark)?;
     Ok(aside)
 }
@@ -132,6 +127,39 @@ pub fn raise(path: &Path, identity: Identity, mark: Mark) -> Result<(), StateFil
         return Err(StateFileError::NotAbove { path: path.into(), there });
     };
     slots.raise(&raised).map_err(|error| unusable(path)(error.into()))
+}
+
+/// A good state file that nobody signs with, for as long as this lives.
+pub struct Held {
+    /// What it holds.
+    pub mark: Mark,
+    path: PathBuf,
+    _locked: File,
+}
+
+/// Takes hold of a good state file without changing it.
+pub fn hold(path: &Path, identity: &Identity) -> Result<Held, StateFileError> {
+    let (locked, image) = lock(path)?;
+    let mark = slots::read(&image, identity).map_err(unusable(path))?;
+    Ok(Held { mark, path: path.into(), _locked: locked })
+}
+
+/// The highest mark of this chain and key in whatever is left of a state file.
+pub fn salvage(path: &Path, identity: &Identity) -> Result<Option<Mark>, StateFileError> {
+    let mut file = File::open(path).map_err(missing_or(path))?;
+    let image = content(&mut file).map_err(io_error(path))?;
+    Ok(slots::salvage(&image, identity))
+}
+
+/// Renames a file to the first free `<name>.<word>-<n>`.
+fn put_aside(path: &Path, word: &str) -> Result<PathBuf, StateFileError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let aside = (1..)
+        .map(|n: u32| path.with_file_name(format!("{name}.{word}-{n}")))
+        .find(|aside| !aside.exists())
+        .expect("some number is free");
+    fs::rename(path, &aside).map_err(io_error(path))?;
+    Ok(aside)
 }
 
 fn lock(path: &Path) -> Result<(File, Vec<u8>), StateFileError> {
@@ -174,6 +202,17 @@ fn unusable(path: &Path) -> impl Fn(OpenError) -> StateFileError {
     move |source| match source {
         OpenError::Write(PersistError::Medium(source)) => StateFileError::Io { path: path.into(), source },
         source => StateFileError::Unusable { path: path.into(), source },
+    }
+}
+
+// === impl Held ===
+
+impl Held {
+    /// Puts the file aside durably, under the name returned.
+    pub fn retire(self) -> Result<PathBuf, StateFileError> {
+        let aside = put_aside(&self.path, "exported")?;
+        sync_directory(directory_of(&self.path)).map_err(io_error(&self.path))?;
+        Ok(aside)
     }
 }
 

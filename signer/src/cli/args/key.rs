@@ -31,6 +31,15 @@ pub(crate) enum KeyCommand {
         #[arg(long)]
         expect: Option<String>,
     },
+    /// Put the shards of a horcrux key together again: as many as its threshold, and the name of the new key file last.
+    Recombine {
+        /// Shard files (<chain>_shard.json, or share.json of horcrux 2), then the new file.
+        #[arg(required = true, num_args = 2..)]
+        paths: Vec<PathBuf>,
+        /// Bech32 prefix of the chain, to show the valcons address.
+        #[arg(long)]
+        prefix: Option<String>,
+    },
     /// Show the public side of a key file.
     Show {
         /// Key file.
