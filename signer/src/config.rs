@@ -8,6 +8,7 @@ mod admin;
 mod chain;
 mod doppelganger;
 mod error;
+mod harden;
 mod key;
 mod node;
 
@@ -24,10 +25,11 @@ pub use self::{
     chain::ChainConfig,
     doppelganger::{DoppelgangerConfig, MAX_BLOCKS, RpcUrl},
     error::ConfigError,
+    harden::HardenConfig,
     key::{Backend, KeyConfig},
     node::NodeAddr,
 };
-use self::{admin::RawAdmin, chain::RawChain, key::RawKey};
+use self::{admin::RawAdmin, chain::RawChain, harden::RawHarden, key::RawKey};
 
 /// The file as written.
 #[derive(Debug, Deserialize)]
@@ -37,6 +39,8 @@ struct Raw {
     listen: SocketAddr,
     #[serde(default)]
     admin: RawAdmin,
+    #[serde(default)]
+    harden: RawHarden,
     #[serde(default)]
     key: Vec<RawKey>,
     #[serde(default)]
@@ -52,6 +56,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where an operator commands.
     pub admin: AdminConfig,
+    /// What the running signer forbids itself.
+    pub harden: HardenConfig,
     /// Keys in the order of the file.
     pub keys: Vec<KeyConfig>,
     /// Chains in the order of the file.
@@ -79,7 +85,8 @@ impl Config {
         once("node", chains.iter().flat_map(|chain| &chain.nodes).map(ToString::to_string))?;
         let state_dir = dir.join(raw.state_dir);
         let admin = raw.admin.resolve(&state_dir, dir);
-        Ok(Self { state_dir, listen: raw.listen, admin, keys, chains })
+        let harden = raw.harden.resolve(dir);
+        Ok(Self { state_dir, listen: raw.listen, admin, harden, keys, chains })
     }
 
     /// The chain with this id.

@@ -14,6 +14,7 @@ pub mod import_cmd;
 pub mod key;
 pub mod key_cmd;
 pub mod link;
+pub mod memory;
 mod pause_file;
 pub mod recover_cmd;
 pub mod rpc;

@@ -39,6 +39,7 @@ pub mod recover;
 pub mod reload;
 pub mod reply;
 pub mod request;
+pub mod sandbox;
 pub mod session;
 pub mod slots;
 pub mod store;

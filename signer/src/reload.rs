@@ -35,6 +35,11 @@ pub enum NeedsRestart {
     /// A setting of the whole process.
     #[error("{0} cannot change while the signer runs")]
     Setting(&'static str),
+    /// Outside of what the process left itself.
+    #[error(
+        "{0} is out of this process's reach since it has hardened itself; [harden] can name it beforehand"
+    )]
+    OutOfReach(String),
     /// The same name for another key.
     #[error(
         "key {0:?} has another backend or place; a key keeps its name for as long as the signer runs (give the new key a new name)"
@@ -116,7 +121,7 @@ pub fn everything(config: &Config) -> Plan {
 /// What belongs to the process as a whole. Everything but keys and chains is compared, so that a setting that is added to
 /// [`Config`] one day is never ignored by a reload in silence.
 fn settings(old: &Config, new: &Config) -> Result<(), NeedsRestart> {
-    let Config { state_dir, listen, admin, keys: _, chains: _ } = old;
+    let Config { state_dir, listen, admin, harden, keys: _, chains: _ } = old;
     if *state_dir != new.state_dir {
         return Err(NeedsRestart::Setting("state_dir"));
     }
@@ -125,6 +130,9 @@ fn settings(old: &Config, new: &Config) -> Result<(), NeedsRestart> {
     }
     if *admin != new.admin {
         return Err(NeedsRestart::Setting("[admin]"));
+    }
+    if *harden != new.harden {
+        return Err(NeedsRestart::Setting("[harden]"));
     }
     Ok(())
 }

@@ -109,18 +109,23 @@ fn a_pause_holds_until_it_is_resumed_also_across_reload_and_restart() {
 
 #[test]
 fn a_reload_says_what_it_did_or_why_not() {
-    let (dir, listener, _signer, mut node) = start();
-    let second = Listener::tcp();
-    write(&dir, &[&listener, &second], "");
+    let dir = scene();
+    let [listener, second] = [(); 2].map(|()| Listener::tcp());
+    let ports =
+        [&listener, &second].map(|it| it.address().rsplit(':').next().unwrap().parse::<u16>().unwrap());
+    let harden = format!("[harden]\nports = {ports:?}\n");
+    write(&dir, &[&listener], &harden);
+    good(&dir, "key generate keys/akash.json");
+    good(&dir, &format!("state init {OF} --height 5"));
+    let _signer = Signer::start(&dir);
+    let mut node = listener.accept();
+    write(&dir, &[&listener, &second], &harden);
     let said = good(&dir, &format!("reload {AT}"));
     assert_eq!(said, format!("link added: akashnet-2 {}\n", second.address()));
     signs(&mut second.accept(), 7);
-    // Nonsense is refused with its reason; the command itself could not even read it, so the socket's place comes from before.
-    write(
-        &dir,
-        &[&listener],
-        "[[chain]]\nid = \"no-state-1\"\nkey = \"akash\"\nnodes = [\"tcp://127.0.0.1:2\"]\n",
-    );
+    // What cannot be had is refused with its reason.
+    let more = "[[chain]]\nid = \"no-state-1\"\nkey = \"akash\"\nnodes = [\"unix:///nowhere\"]\n";
+    write(&dir, &[&listener], &format!("{harden}{more}"));
     let (code, _, err) = run(&dir, &format!("reload {AT}"));
     assert!(code == 1 && err.contains("no-state-1: there is no state file"), "{err}");
     signs(&mut node, 8);
@@ -154,8 +159,8 @@ fn only_its_own_user_root_and_the_group_get_in() {
     }
     // The stranger cannot run this build's binary where it lies, so it speaks for itself.
     let script = "import socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\n\
-        s.sendall(b'PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n' + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))\n\
-        s.settimeout(5)\ntry:\n  print(len(s.recv(100)))\nexcept ConnectionError:\n  print(0)\n";
+        s.settimeout(5)\ntry:\n  s.sendall(b'PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n' + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))\n  \
+        print(len(s.recv(100)))\nexcept ConnectionError:\n  print(0)\n";
     let got = |uid: u32, gid: u32| {
         let out = std::process::Command::new("/usr/bin/python3")
             .args(["-c", script])

@@ -26,7 +26,7 @@ pub(super) fn run(path: &Path, log_format: LogFormat) -> Result<ExitCode, Failur
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hangup = signal(SignalKind::hangup())?;
-        let options = Options { version: VERSION.into(), source: Some(path.into()), hardening: Vec::new() };
+        let options = Options { version: VERSION.into(), source: Some(path.into()), harden: true };
         let running = run::start_with(&config, options).map_err(|error| {
             let remedy = match &error {
                 StartError::Key { source, .. } => source.remedy(),

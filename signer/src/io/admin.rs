@@ -47,9 +47,29 @@ struct Call<F>(F);
 // === impl Admin ===
 
 impl Admin {
-    /// Serves on the configured socket.
-    pub(crate) fn start(config: &AdminConfig, commands: Commands) -> io::Result<Self> {
-        let listener = bind(config)?;
+    /// Binds the socket file, private from its first moment; one that nobody answers on is replaced.
+    pub(crate) fn bind(config: &AdminConfig) -> io::Result<std::os::unix::net::UnixListener> {
+        let path = &config.socket;
+        match dial::unix(path) {
+            Ok(_) => return Err(io::Error::new(io::ErrorKind::AddrInUse, "another signer answers on it")),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path)?,
+            Err(_) => {}
+        }
+        let listener = private_socket(path)?;
+        if let Some(group) = config.group {
+            std::os::unix::fs::chown(path, None, Some(group))?;
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
+        }
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    }
+
+    /// Serves on the bound socket.
+    pub(crate) fn start(
+        listener: std::os::unix::net::UnixListener,
+        config: &AdminConfig,
+        commands: Commands,
+    ) -> io::Result<Self> {
         let (stop, stopped) = oneshot::channel();
         let (ready, is_ready) = mpsc::sync_channel(1);
         let group = config.group;
@@ -74,23 +94,6 @@ impl Drop for Admin {
         // The next start would do it too.
         let _ = std::fs::remove_file(&self.socket);
     }
-}
-
-/// Binds the socket file, private from its first moment; one that nobody answers on is replaced.
-fn bind(config: &AdminConfig) -> io::Result<std::os::unix::net::UnixListener> {
-    let path = &config.socket;
-    match dial::unix(path) {
-        Ok(_) => return Err(io::Error::new(io::ErrorKind::AddrInUse, "another signer answers on it")),
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path)?,
-        Err(_) => {}
-    }
-    let listener = private_socket(path)?;
-    if let Some(group) = config.group {
-        std::os::unix::fs::chown(path, None, Some(group))?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
-    }
-    listener.set_nonblocking(true)?;
-    Ok(listener)
 }
 
 /// On Linux a socket file gets the mode of its socket at bind, so there is no moment in which others may connect.

@@ -1,11 +1,33 @@
-//! What this process forbids itself before it reads a key: core dumps, and being read by others of the same user.
+//! What this process forbids itself.
 //!
-//! A core dump of a signer is a file with its keys in it. Not here: locking memory against swapping and a filter of system
-//! calls; the systemd unit in `ansible/` brings the latter.
+//! Before it reads a key: core dumps, and being read by others of the same user. A core dump of a signer is a file with its
+//! keys in it. Once everything is open: files and ports that its configuration does not name ([`reach`]), and system calls that a
+//! signer never makes ([`syscalls`]). Neither needs root. Each failure is worth a warning and no more: every signature stays as
+//! safe as it was.
+//!
+//! Threads that a key's driver started before the walls stand have only the second one around them.
 
+pub mod reach;
+pub mod syscalls;
+
+use std::path::Path;
+
+use landlock::RulesetStatus;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use tracing::{info, warn};
 
-/// Lowers what can be lowered. Failures are worth a word and no more: every signature stays as safe as it was.
+use crate::{config::Config, sandbox::Reach};
+
+/// The walls that stand.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Walls {
+    /// One line for each, also for those that do not stand.
+    pub(crate) report: Vec<String>,
+    /// What is in reach; `None` where everything is.
+    pub(crate) reach: Option<Reach>,
+}
+
+/// Lowers what can be lowered at once.
 pub fn process() {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     let core = setrlimit(Resource::Core, none);
@@ -13,4 +35,40 @@ pub fn process() {
     if core.and(dumpable).is_err() {
         eprintln!("warning: core dumps of this process could not be forbidden; one would contain its keys");
     }
+}
+
+/// Puts up the walls that the configuration wants, around this thread and all that it starts from now on.
+pub(crate) fn walls(config: &Config, source: Option<&Path>) -> Walls {
+    let mut walls = Walls::default();
+    let reach = Reach::of(config, source);
+    let landlock: Result<_, String> = match &reach.unknown {
+        _ if !config.harden.landlock => Err("off, as configured".into()),
+        Some(why) => Err(format!("off, because {why}")),
+        None => match reach::only(&reach) {
+            Ok(RulesetStatus::FullyEnforced) => Ok("on"),
+            Ok(RulesetStatus::PartiallyEnforced) => Ok("on, as far as this kernel can"),
+            Ok(RulesetStatus::NotEnforced) => Err("off, because this kernel has none".into()),
+            Err(error) => Err(format!("off, because it failed: {error}")),
+        },
+    };
+    let seccomp: Result<_, String> = match config.harden.seccomp {
+        false => Err("off, as configured".into()),
+        true => {
+            syscalls::only_these().map(|()| "on").map_err(|error| format!("off, because it failed: {error}"))
+        }
+    };
+    walls.reach = landlock.is_ok().then_some(reach);
+    for (name, state) in [("landlock", landlock), ("seccomp", seccomp)] {
+        let line = match &state {
+            Ok(state) => format!("{name}: {state}"),
+            Err(why) => format!("{name}: {why}"),
+        };
+        if state.is_ok() {
+            info!(wall = line, "hardened");
+        } else {
+            warn!(wall = line, "not hardened");
+        }
+        walls.report.push(line);
+    }
+    walls
 }

@@ -25,6 +25,7 @@ use crate::{
         admin::Admin,
         command::Commands,
         doppelganger::Foreign,
+        harden::{self, Walls},
         http::Endpoints,
         pause_file::{self, PauseFileError},
         status::Status,
@@ -34,6 +35,7 @@ use crate::{
     metrics::Metrics,
     pause::{Paused, Subject},
     reload::{self, NeedsRestart, Plan},
+    sandbox::Reach,
 };
 
 /// A signer at work. Dropping it stops it.
@@ -49,6 +51,7 @@ pub struct Running {
 /// What works behind [`Running`]; whoever commands it holds a handle on it.
 pub(crate) struct Signer {
     options: Options,
+    walls: Walls,
     at_work: Mutex<AtWork>,
     status: Arc<Status>,
     metrics: Arc<Metrics>,
@@ -69,8 +72,8 @@ pub struct Options {
     pub version: String,
     /// Where the configuration came from and is read again on reload.
     pub source: Option<PathBuf>,
-    /// What the process forbade itself, for `status`.
-    pub hardening: Vec<String>,
+    /// Whether to put up the walls of `[harden]`: they stand around the whole process and for ever.
+    pub harden: bool,
 }
 
 /// Why the old configuration stays.
@@ -131,6 +134,13 @@ pub fn start_with(config: &Config, options: Options) -> Result<Running, StartErr
     let listen_error = |source| StartError::Listen { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).map_err(listen_error)?;
     let listen = listener.local_addr().map_err(listen_error)?;
+    let socket = Admin::bind(&config.admin)
+        .map_err(|source| StartError::Admin { path: config.admin.socket.clone(), source })?;
+    // Everything is open and bound, and no thread of ours runs yet: each inherits the walls.
+    let walls = match options.harden {
+        true => harden::walls(config, options.source.as_deref()),
+        false => Walls::default(),
+    };
     let status = Arc::new(Status::new(Arc::clone(&metrics)));
     let endpoints = Endpoints::start(listener, Arc::clone(&status)).map_err(listen_error)?;
 
@@ -139,11 +149,10 @@ pub fn start_with(config: &Config, options: Options) -> Result<Running, StartErr
     let at_work = Mutex::new(AtWork { config: config.clone(), roster, paused, ended: false });
     let notifier = Arc::new(Notifier::from_env());
     let ward = Ward::start(Arc::clone(&status), Arc::clone(&notifier)).map_err(StartError::Thread)?;
-    let signer = Arc::new(Signer { options, at_work, status, metrics, notifier });
+    let signer = Arc::new(Signer { options, walls, at_work, status, metrics, notifier });
     let drained = Arc::new(Notify::new());
     let commands = Commands { signer: Arc::clone(&signer), drained: Arc::clone(&drained) };
-    let admin = Admin::start(&config.admin, commands)
-        .map_err(|source| StartError::Admin { path: config.admin.socket.clone(), source })?;
+    let admin = Admin::start(socket, &config.admin, commands).map_err(StartError::Thread)?;
     // From here on dropping it ends the links.
     let running =
         Running { signer, listen, drained, admin: Some(admin), ward: Some(ward), endpoints: Some(endpoints) };
@@ -253,6 +262,10 @@ impl Signer {
             return Err(ReloadError::Ending);
         }
         let plan = reload::plan(config, new)?;
+        let wanted = Reach::of(new, self.options.source.as_deref());
+        if let Some(what) = self.walls.reach.as_ref().and_then(|reach| reach.lacks(&wanted)) {
+            return Err(NeedsRestart::OutOfReach(what).into());
+        }
         let opened = roster.open(&plan, new, &self.metrics)?;
         roster.apply(&plan, new, opened, &self.metrics);
         roster.hold(paused, &self.metrics);

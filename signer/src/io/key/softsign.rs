@@ -8,7 +8,7 @@ use std::path::Path;
 use comet::consensus::{PublicKey, SecretKey, Signature};
 
 use crate::{
-    io::{key::OpenKeyError, secret_file},
+    io::{key::OpenKeyError, memory::Locked, secret_file},
     key::{Key, KeyError},
     store::{ExtensionPermit, Permit},
 };
@@ -16,9 +16,9 @@ use crate::{
 /// Text of the self-test. It is no delimited protobuf of any vote, proposal or extension.
 const SELF_TEST: &[u8] = b"\xff palisade-signer self-test, signs nothing \xff";
 
-/// A key in this process's memory.
+/// A key in this process's memory, in pages that are not swapped out.
 pub struct Softsign {
-    key: SecretKey,
+    key: Locked<SecretKey>,
 }
 
 // === impl Softsign ===
@@ -32,7 +32,7 @@ impl Softsign {
         if !key.public().verify(SELF_TEST, key.sign(SELF_TEST).as_bytes()) {
             return Err(OpenKeyError::SelfTest);
         }
-        Ok(Self { key })
+        Ok(Self { key: Locked::new(key) })
     }
 }
 

@@ -48,7 +48,7 @@ impl Signer {
             chains: chains.collect(),
             links: links.collect(),
             troubles,
-            hardening: self.options.hardening.clone(),
+            hardening: self.walls.report.clone(),
             audit_log: String::new(),
         }
     }

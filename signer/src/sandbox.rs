@@ -1,0 +1,135 @@
+//! What a signer with this configuration has to reach: everything else can be put out of its reach.
+//!
+//! Directories stand for the files in them, so that a file that is replaced (as editors do) stays in reach. A key that lives in
+//! a device or behind a driver needs what only the driver knows: then there is no wall around files and ports, and the
+//! log says so.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use crate::config::{Backend, ChainConfig, Config, NodeAddr};
+
+/// What the resolver, the time zone and a start of threads read.
+const SYSTEM: [&str; 8] = [
+    "/etc",
+    "/usr/lib",
+    "/usr/lib64",
+    "/lib",
+    "/lib64",
+    "/run/systemd/resolve",
+    "/usr/share/zoneinfo",
+    "/proc/self",
+];
+/// DNS, when an answer does not fit a datagram.
+const DNS: u16 = 53;
+
+/// Files and ports.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Files and directories to read.
+    pub read: BTreeSet<PathBuf>,
+    /// Files and directories to read and change.
+    pub write: BTreeSet<PathBuf>,
+    /// TCP ports to connect to, of any host.
+    pub ports: BTreeSet<u16>,
+    /// Why none of it can be said.
+    pub unknown: Option<String>,
+}
+
+// === impl Reach ===
+
+impl Reach {
+    /// What `config`, read from `source`, needs.
+    pub fn of(config: &Config, source: Option<&Path>) -> Self {
+        let Config { state_dir, listen: _, admin, harden, keys, chains } = config;
+        let mut reach = Self {
+            read: SYSTEM.into_iter().map(PathBuf::from).collect(),
+            write: harden.paths.iter().cloned().collect(),
+            ports: harden.ports.iter().copied().chain([DNS]).collect(),
+            unknown: None,
+        };
+        reach.write.insert(state_dir.clone());
+        reach.write.insert(directory(&admin.socket));
+        reach.read.extend(source.map(directory));
+        for key in keys {
+            match &key.backend {
+                Backend::Softsign { path } => {
+                    reach.read.insert(directory(path));
+                }
+                #[allow(unreachable_patterns, reason = "other backends come and go with features")]
+                _ => reach.unknown = Some(format!("key {:?} lives outside of this process", key.name)),
+            }
+        }
+        for ChainConfig { id: _, key: _, dialect: _, max_height: _, nodes, doppelganger } in chains {
+            let rpc = doppelganger.iter().flat_map(|guard| &guard.rpc);
+            reach.ports.extend(rpc.filter_map(|url| url.authority.rsplit_once(':')?.1.parse::<u16>().ok()));
+            // Socket files of nodes need no leave: landlock does not rule over connecting to them.
+            reach.ports.extend(nodes.iter().filter_map(|node| match node {
+                NodeAddr::Unix(_) => None,
+                other => other.to_string().rsplit_once(':')?.1.parse::<u16>().ok(),
+            }));
+        }
+        reach
+    }
+
+    /// Something that `wanted` needs and that is not within this reach.
+    pub fn lacks(&self, wanted: &Self) -> Option<String> {
+        let inside = |path: &PathBuf, of: &BTreeSet<PathBuf>| of.iter().any(|there| path.starts_with(there));
+        if let Some(why) = &wanted.unknown {
+            return Some(why.clone());
+        }
+        let write = wanted.write.iter().find(|path| !inside(path, &self.write));
+        let read = wanted.read.iter().find(|path| !inside(path, &self.read) && !inside(path, &self.write));
+        let port = wanted.ports.difference(&self.ports).next();
+        write.or(read).map(|path| path.display().to_string()).or(port.map(|port| format!("port {port}")))
+    }
+}
+
+/// The directory of a file, `.` for a bare name.
+fn directory(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.into(),
+        _ => ".".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reach(text: &str) -> Reach {
+        let head = "state_dir = 's'\nlisten = '127.0.0.1:0'\n";
+        let config = Config::parse(&format!("{head}{text}"), Path::new("/etc/p")).expect("good");
+        Reach::of(&config, Some(Path::new("/etc/p/signer.toml")))
+    }
+
+    const KEY: &str = "[[key]]\nname = 'a'\nbackend = 'softsign'\npath = '/keys/a.json'\n";
+
+    #[test]
+    fn a_signer_reaches_its_files_and_the_ports_of_its_nodes() {
+        let nodes = "[[chain]]\nid = 'c-1'\nkey = 'a'\nnodes = ['tcp://h:7', 'tcp://[::1]:8', 'unix:///run/n.sock']\n";
+        let reach = reach(&format!("{KEY}{nodes}"));
+        let paths =
+            |set: &BTreeSet<PathBuf>| set.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
+        assert_eq!(paths(&reach.write), ["/etc/p/s"]);
+        assert!(reach.read.contains(Path::new("/keys")) && reach.read.contains(Path::new("/etc/p")));
+        assert!(!reach.read.iter().any(|path| path == Path::new("/run") || path == Path::new("/")));
+        assert_eq!(reach.ports.into_iter().collect::<Vec<_>>(), [7, 8, 53]);
+    }
+
+    #[test]
+    fn what_a_reload_brings_must_be_within_reach() {
+        let chain = |port: u16| format!("[[chain]]\nid = 'c-1'\nkey = 'a'\nnodes = ['tcp://h:{port}']\n");
+        let old = reach(&format!("{KEY}{}", chain(7)));
+        let named = reach(&format!("[harden]\nports = [9]\npaths = ['/more']\n{KEY}{}", chain(7)));
+        assert_eq!(old.lacks(&old), None);
+        let other_port = reach(&format!("{KEY}{}", chain(9)));
+        assert_eq!(old.lacks(&other_port), Some("port 9".into()));
+        assert_eq!(named.lacks(&other_port), None);
+        let other_place = reach(&format!("{}{}", KEY.replace("/keys/", "/more/keys/"), chain(7)));
+        assert_eq!(old.lacks(&other_place), Some("/more/keys".into()));
+        assert_eq!(named.lacks(&other_place), None);
+    }
+}
