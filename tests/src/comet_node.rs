@@ -91,6 +91,12 @@ impl CometNode {
         Ok(commit["signatures"].as_array().context("no signatures in the commit")?.clone())
     }
 
+    /// What the commit for `height` is for: its round and its block id.
+    pub fn commit_of(&self, height: i64) -> Result<Value> {
+        let block = http::rpc(&self.rpc, &format!("/block?height={}", height + 1))?;
+        Ok(block["block"]["last_commit"].clone())
+    }
+
     /// The end of its log.
     pub fn tail(&self) -> String {
         self.process.as_ref().map(Process::tail).unwrap_or_default()
