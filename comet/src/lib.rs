@@ -6,6 +6,7 @@
 //! The way through, from the wire inwards:
 //!
 //! - [`secret`]: SecretConnection, the encrypted link between node and signer, without I/O
+//! - [`noise`]: the link of a `noise://` listener (CometBFT 0.40), with both sides pinned, without I/O
 //! - [`frame`]: length-delimited protobuf frames inside it
 //! - [`privval`]: the messages in those frames, every field of every node line in one set of structs
 //! - [`canonical`]: the sign-bytes that a consensus key signs
@@ -28,6 +29,7 @@ pub mod frame;
 pub mod key;
 pub mod key_file;
 pub mod merkle;
+pub mod noise;
 pub mod p2p;
 pub mod privval;
 pub mod rpc;
