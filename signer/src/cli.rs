@@ -1,4 +1,5 @@
-//! The command line: `palisade-signer run | check | status | pause | resume | reload | drain | version | key … | state …`.
+//! The command line: `palisade-signer run | check | status | pause | resume | reload | drain | version | peer-id | key … |
+//! state …`.
 //!
 //! Exit 0 good, 1 findings or refused, 2 error. Each error says what is wrong and, where there is something to be done, ends
 //! with one line "try: …".
@@ -7,6 +8,7 @@ mod admin;
 mod args;
 mod check;
 mod key;
+mod peer_id;
 mod run;
 mod state;
 
@@ -53,6 +55,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match args.command {
         Command::Run { config, log_format } => run::run(&config, log_format),
         Command::Check { config } => check::check(&config),
+        Command::PeerId { config, node_key, json } => {
+            peer_id::peer_id(config.as_deref(), node_key.as_deref(), json)
+        }
         Command::Admin(command) => admin::admin(command),
         Command::Version => {
             println!("palisade-signer {VERSION}");

@@ -9,7 +9,7 @@ pub mod dial;
 pub mod doppelganger;
 pub mod harden;
 mod http;
-mod identity;
+pub(crate) mod identity;
 pub mod import_cmd;
 pub mod key;
 pub mod key_cmd;

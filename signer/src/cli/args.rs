@@ -42,6 +42,18 @@ pub(crate) enum Command {
         #[arg(long)]
         config: PathBuf,
     },
+    /// Print the peer id for a node's priv_validator_laddr = "noise://…", or that of a node for nodes here.
+    PeerId {
+        /// Configuration file: the id of this signer's link identity, which is made when there is none.
+        #[arg(long, required_unless_present = "node_key", conflicts_with = "node_key")]
+        config: Option<PathBuf>,
+        /// A node's node_key.json: the id of that node.
+        #[arg(long)]
+        node_key: Option<PathBuf>,
+        /// For machines.
+        #[arg(long)]
+        json: bool,
+    },
     #[command(flatten)]
     Admin(AdminCommand),
     /// Print the version.

@@ -1,5 +1,6 @@
 //! What can be wrong with `signer.toml`.
 
+use comet::noise::PeerIdError;
 use thiserror::Error;
 
 use crate::mark::MAX_CHAIN_ID;
@@ -37,8 +38,8 @@ pub enum ConfigError {
         "chain id {0:?} must have 1 to {MAX_CHAIN_ID} bytes, no slash, no control character and no leading dot"
     )]
     ChainId(String),
-    /// Neither tcp nor unix.
-    #[error("node {0:?} must be tcp://HOST:PORT or unix:///PATH")]
+    /// None of the three forms.
+    #[error("node {0:?} must be tcp://HOST:PORT, noise://PEERID@HOST:PORT or unix:///PATH")]
     Node(String),
     /// A protocol that needs no name, or that nobody speaks.
     #[error(
@@ -73,10 +74,28 @@ pub enum ConfigError {
         /// What is wrong.
         why: &'static str,
     },
+    /// Noise with nobody in particular.
+    #[error(
+        "node {0:?} names no peer id; noise is for one node: noise://PEERID@HOST:PORT (palisade-signer peer-id --node-key \
+         node_key.json shows it)"
+    )]
+    NoPeerId(String),
+    /// Noise with a peer id that cannot be read.
+    #[error("peer id of node {node:?}: {source}")]
+    BadPeerId {
+        /// The node.
+        node: String,
+        /// What is wrong with it.
+        source: PeerIdError,
+    },
+    /// Noise is younger than amino.
+    #[error("node {0:?} has protocol \"0.33\", and Tendermint 0.33 knows no noise://")]
+    NoiseOf033(String),
     /// A peer id, which cannot be checked.
     #[error(
         "node {0:?} names a peer id, but a node makes a fresh key for its privval listener at every start, so no id can \
-         be checked; leave out everything up to the @ and protect the link by firewall or WireGuard"
+         be checked; CometBFT 0.40 can be pinned with noise://PEERID@HOST:PORT, otherwise leave out everything up to the @ \
+         and protect the link by firewall or WireGuard"
     )]
     PeerId(String),
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use comet::secret::Dialect;
+use comet::{noise::PeerId, secret::Dialect};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::config::ConfigError;
@@ -22,6 +22,13 @@ pub(super) struct RawNode {
 pub enum NodeAddr {
     /// Host and port, over SecretConnection.
     Tcp(String),
+    /// Host and port, over Noise, with the node whose key this is and no other (CometBFT 0.40).
+    Noise {
+        /// The node, by its `node_key.json`.
+        peer: PeerId,
+        /// Host and port.
+        address: String,
+    },
     /// Socket file, plain.
     Unix(PathBuf),
 }
@@ -38,7 +45,11 @@ impl RawNode {
                 return Err(ConfigError::Protocol { node: addr.clone(), protocol: other.into() });
             }
         };
-        Ok((dialect, NodeAddr::parse(addr, dir)?))
+        let node = NodeAddr::parse(addr, dir)?;
+        if dialect == Dialect::Amino && matches!(node, NodeAddr::Noise { .. }) {
+            return Err(ConfigError::NoiseOf033(addr.clone()));
+        }
+        Ok((dialect, node))
     }
 }
 
@@ -80,12 +91,16 @@ impl NodeAddr {
         let bad = || ConfigError::Node(text.into());
         match text.split_once("://").ok_or_else(bad)? {
             ("tcp", address) if address.contains('@') => Err(ConfigError::PeerId(text.into())),
-            ("tcp", address) => {
-                let (host, port) = address.rsplit_once(':').ok_or_else(bad)?;
-                match port.parse::<u16>() {
-                    Ok(1..) if !host.is_empty() && !host.contains('/') => Ok(Self::Tcp(address.into())),
-                    _ => Err(bad()),
+            ("tcp", address) if is_host_and_port(address) => Ok(Self::Tcp(address.into())),
+            ("noise", address) => {
+                let (peer, address) =
+                    address.split_once('@').ok_or_else(|| ConfigError::NoPeerId(text.into()))?;
+                let peer =
+                    peer.parse().map_err(|source| ConfigError::BadPeerId { node: text.into(), source })?;
+                if !is_host_and_port(address) {
+                    return Err(bad());
                 }
+                Ok(Self::Noise { peer, address: address.into() })
             }
             ("unix", path) if !path.is_empty() => Ok(Self::Unix(dir.join(path))),
             _ => Err(bad()),
@@ -93,10 +108,17 @@ impl NodeAddr {
     }
 }
 
+fn is_host_and_port(address: &str) -> bool {
+    address.rsplit_once(':').is_some_and(|(host, port)| {
+        matches!(port.parse::<u16>(), Ok(1..)) && !host.is_empty() && !host.contains(['/', '@'])
+    })
+}
+
 impl fmt::Display for NodeAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => write!(f, "tcp://{address}"),
+            Self::Noise { peer, address } => write!(f, "noise://{peer}@{address}"),
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
         }
     }
@@ -108,10 +130,19 @@ mod tests {
 
     #[test]
     fn node_addresses() {
-        let parse = |text| NodeAddr::parse(text, Path::new("/etc"));
+        let parse = |text: &str| NodeAddr::parse(text, Path::new("/etc"));
         for good in ["tcp://[::1]:26659", "tcp://node.example:1", "unix:///run/n.sock"] {
             assert_eq!(parse(good).expect("good").to_string(), good);
         }
+        let peer = "12D3KooWK99VoVxNE7XzyBwXEzW7xhK7Gpv85r9F3V3fyKSUKPH5";
+        let good = format!("noise://{peer}@10.9.0.2:26659");
+        assert_eq!(parse(&good).expect("good").to_string(), good);
+        assert!(matches!(parse("noise://10.9.0.2:26659"), Err(ConfigError::NoPeerId(_))));
+        assert!(matches!(parse("noise://12D3@10.9.0.2:26659"), Err(ConfigError::BadPeerId { .. })));
+        assert!(matches!(parse(&format!("noise://{peer}@10.9.0.2")), Err(ConfigError::Node(_))));
+        assert!(matches!(parse(&format!("tcp://{peer}@10.9.0.2:1")), Err(ConfigError::PeerId(_))));
+        let old = RawNode { addr: good.clone(), protocol: Some("0.33".into()) };
+        assert!(matches!(old.resolve(Path::new("/etc")), Err(ConfigError::NoiseOf033(_))));
         assert_eq!(parse("unix://run/n.sock").expect("good").to_string(), "unix:///etc/run/n.sock");
         for bad in [
             "tcp://host",

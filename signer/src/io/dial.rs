@@ -30,7 +30,7 @@ pub enum Stream {
 /// Connects to a node.
 pub fn dial(node: &NodeAddr) -> io::Result<Stream> {
     match node {
-        NodeAddr::Tcp(address) => tcp(address).map(Stream::Tcp),
+        NodeAddr::Tcp(address) | NodeAddr::Noise { address, .. } => tcp(address).map(Stream::Tcp),
         NodeAddr::Unix(path) => unix(path).map(Stream::Unix),
     }
 }

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use comet::{
-    key::PrivateKey,
+    key::{PrivateKey, PublicKey},
     key_file::{self, KeyFileError},
 };
 use rand_core::OsRng;
@@ -28,6 +28,11 @@ pub enum IdentityError {
     /// Its content.
     #[error("link identity: {0}")]
     Content(#[from] KeyFileError),
+}
+
+/// The public key of a node's `node_key.json`.
+pub(crate) fn public_of(node_key: &Path) -> Result<PublicKey, IdentityError> {
+    Ok(key_file::read_node_key(&secret_file::read_to_import(node_key)?)?.public())
 }
 
 // === impl LinkIdentity ===

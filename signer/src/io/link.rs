@@ -57,6 +57,9 @@ use crate::{
     session::{self, Ask},
 };
 
+/// Reasons that are told in one outage.
+const MAX_TOLD: usize = 8;
+
 /// What a link works with.
 pub(crate) struct Link {
     pub(crate) node: NodeAddr,
@@ -118,7 +121,7 @@ impl Link {
     fn run(&self, tenure: u64, mut taken: Option<Taken>) {
         let (chain_id, node) = (self.status.chain_id.as_str(), self.status.node.as_str());
         let mut backoff = Backoff::new();
-        let mut told = false;
+        let mut told: Vec<String> = Vec::new();
         while !self.stop.is_asked() {
             self.status.beat();
             let connection = match taken.take() {
@@ -128,7 +131,7 @@ impl Link {
             match connection {
                 Ok(connection) => {
                     backoff.reset();
-                    told = false;
+                    told.clear();
                     let end = match connection.map(|connection| self.serve(tenure, connection)) {
                         Some(Err(End::TakenOver)) => return,
                         Some(Err(end)) => end,
@@ -141,12 +144,17 @@ impl Link {
                         warn!(chain_id, node, reason = %end, "disconnected");
                     }
                 }
-                // Once for each outage; a node that is down is dialled every second or two.
-                Err(reason) if !told => {
-                    warn!(chain_id, node, %reason, "cannot connect");
-                    told = true;
+                // Each reason once for each outage: a node that is down is dialled every second or two, and one that comes
+                // up with another key than ours has something new to say.
+                Err(reason) => {
+                    let words = reason.to_string();
+                    if told.contains(&words) || told.len() >= MAX_TOLD {
+                        debug!(chain_id, node, %reason, "cannot connect");
+                    } else {
+                        warn!(chain_id, node, %reason, "cannot connect");
+                        told.push(words);
+                    }
                 }
-                Err(reason) => debug!(chain_id, node, %reason, "cannot connect"),
             }
             self.stop.watch(None);
             let until = Instant::now() + backoff.wait(OsRng.next_u32());
@@ -190,8 +198,9 @@ impl Link {
         if self.stop.is_asked() {
             return Err(WireError::Closed);
         }
-        match self.node {
+        match &self.node {
             NodeAddr::Tcp(_) => Wire::secret(stream, self.dialect, self.identity.key()),
+            NodeAddr::Noise { peer, .. } => Wire::noise(stream, *peer, self.identity.key()),
             NodeAddr::Unix(_) => Wire::plain(stream),
         }
     }

@@ -1,4 +1,4 @@
-//! Bytes to and from a node: through a SecretConnection on `tcp://`, plain on `unix://`.
+//! Bytes to and from a node: through a SecretConnection on `tcp://`, Noise on `noise://`, plain on `unix://`.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -7,7 +7,8 @@ use std::{
 
 use comet::{
     key::PrivateKey,
-    secret::{Dialect, Driver, HandshakeError},
+    noise::{self, NoiseError, PeerId},
+    secret::{self, Dialect, HandshakeError},
 };
 use rand_core::{OsRng, RngCore};
 use thiserror::Error;
@@ -19,14 +20,22 @@ use crate::io::dial::Stream;
 pub const HANDSHAKE: Duration = Duration::from_secs(5);
 /// Silence after which a node counts as gone; it pings every 3.3 s.
 pub const SILENCE: Duration = Duration::from_secs(12);
+/// How long a node over Noise may take to say that it expects another signer: it hangs up right after the handshake.
+const VERDICT: Duration = Duration::from_secs(1);
 /// Bytes read at once; a request with its frame around it has about 1,044.
 const BUFFER: usize = 16 * 1024;
 
 /// An open connection.
 pub struct Wire {
     stream: Stream,
-    secret: Option<Driver>,
+    crypt: Option<Crypt>,
     buffer: Box<[u8]>,
+}
+
+/// What is between the socket and the data. Both have the same verbs.
+enum Crypt {
+    Secret(secret::Driver),
+    Noise(noise::Driver),
 }
 
 /// Why a connection ended.
@@ -50,6 +59,26 @@ pub enum WireError {
     /// Handshake or encryption failed.
     #[error(transparent)]
     Secret(HandshakeError),
+    /// The node has another key than the configuration says.
+    #[error(
+        "the node is {got}, not {expected}; try: the node's own peer id (palisade-signer peer-id --node-key node_key.json on \
+         its host), if the node is the right one"
+    )]
+    OtherNode {
+        /// By the configuration.
+        expected: PeerId,
+        /// By its own proof.
+        got: PeerId,
+    },
+    /// The node closed the link when it knew who we are.
+    #[error(
+        "the node hung up when it saw this signer's identity; try: priv_validator_laddr = \"noise://{0}@IP:PORT\" in the \
+         node's config.toml"
+    )]
+    Unwelcome(PeerId),
+    /// Noise failed.
+    #[error(transparent)]
+    Noise(NoiseError),
 }
 
 // === impl Wire ===
@@ -58,63 +87,87 @@ impl Wire {
     /// A connection without encryption.
     pub fn plain(stream: Stream) -> Result<Self, WireError> {
         stream.set_read_timeout(SILENCE)?;
-        Ok(Self { stream, secret: None, buffer: vec![0; BUFFER].into() })
+        Ok(Self { stream, crypt: None, buffer: vec![0; BUFFER].into() })
     }
 
-    /// Runs the handshake as `identity`, all of it within [`HANDSHAKE`].
+    /// SecretConnection as `identity`, all of its handshake within [`HANDSHAKE`].
     pub fn secret(stream: Stream, dialect: Dialect, identity: PrivateKey) -> Result<Self, WireError> {
+        let driver = secret::Driver::start_in(dialect, identity, random());
+        Self::shake_hands(stream, Crypt::Secret(driver))
+    }
+
+    /// Noise as `identity` with the node `expected`, all of its handshake within [`HANDSHAKE`].
+    pub fn noise(stream: Stream, expected: PeerId, identity: PrivateKey) -> Result<Self, WireError> {
+        let us = PeerId::of(&identity.public());
+        let secrets = noise::Secrets { ephemeral: random(), fixed: random() };
+        let driver = noise::Driver::dial(identity, expected, secrets)?;
+        let mut wire = Self::shake_hands(stream, Crypt::Noise(driver))?;
+        wire.stream.set_read_timeout(VERDICT)?;
+        match wire.read() {
+            // It is here already, or it has nothing to ask yet.
+            Ok(got) => wire.take_in(got)?,
+            Err(WireError::Silent) => {}
+            Err(_) => return Err(WireError::Unwelcome(us)),
+        }
+        wire.stream.set_read_timeout(SILENCE)?;
+        Ok(wire)
+    }
+
+    fn shake_hands(stream: Stream, mut crypt: Crypt) -> Result<Self, WireError> {
         let deadline = Instant::now() + HANDSHAKE;
-        let mut ephemeral = Zeroizing::new([0; 32]);
-        OsRng.fill_bytes(&mut *ephemeral);
-        let mut driver = Driver::start_in(dialect, identity, ephemeral);
-        let mut wire = Self { stream, secret: None, buffer: vec![0; BUFFER].into() };
+        let mut wire = Self { stream, crypt: None, buffer: vec![0; BUFFER].into() };
         loop {
-            wire.stream.write_all(&driver.take_outgoing())?;
-            if driver.is_established() {
+            wire.stream.write_all(&crypt.take_outgoing())?;
+            if crypt.is_established() {
                 break;
             }
             let left = deadline.checked_duration_since(Instant::now()).ok_or(WireError::Silent)?;
             wire.stream.set_read_timeout(left)?;
             let got = wire.read()?;
-            driver.receive(&wire.buffer[..got])?;
+            crypt.receive(&wire.buffer[..got])?;
         }
         wire.stream.set_read_timeout(SILENCE)?;
-        wire.secret = Some(driver);
+        wire.crypt = Some(crypt);
         Ok(wire)
     }
 
     /// Waits for data and hands it to `take`, at most [`SILENCE`] long.
     pub fn receive(&mut self, take: &mut dyn FnMut(&[u8])) -> Result<(), WireError> {
         loop {
-            if let Some(driver) = &mut self.secret {
+            if let Some(crypt) = &mut self.crypt {
                 // Also what came along with the handshake.
-                let data = driver.take_incoming();
+                let data = crypt.take_incoming();
                 if !data.is_empty() {
                     take(&data);
                     return Ok(());
                 }
             }
             let got = self.read()?;
-            match &mut self.secret {
-                Some(driver) => driver.receive(&self.buffer[..got])?,
-                None => {
-                    take(&self.buffer[..got]);
-                    return Ok(());
-                }
+            if self.crypt.is_none() {
+                take(&self.buffer[..got]);
+                return Ok(());
             }
+            self.take_in(got)?;
         }
     }
 
     /// Sends data in one write.
     pub fn send(&mut self, data: &[u8]) -> Result<(), WireError> {
-        match &mut self.secret {
+        match &mut self.crypt {
             None => self.stream.write_all(data)?,
-            Some(driver) => {
-                driver.send(data)?;
-                self.stream.write_all(&driver.take_outgoing())?;
+            Some(crypt) => {
+                crypt.send(data)?;
+                self.stream.write_all(&crypt.take_outgoing())?;
             }
         }
         Ok(())
+    }
+
+    fn take_in(&mut self, got: usize) -> Result<(), WireError> {
+        match &mut self.crypt {
+            Some(crypt) => crypt.receive(&self.buffer[..got]),
+            None => Ok(()),
+        }
     }
 
     fn read(&mut self) -> Result<usize, WireError> {
@@ -129,7 +182,61 @@ impl Wire {
     }
 }
 
+fn random() -> Zeroizing<[u8; 32]> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    OsRng.fill_bytes(&mut *bytes);
+    bytes
+}
+
+// === impl Crypt ===
+
+impl Crypt {
+    fn is_established(&self) -> bool {
+        match self {
+            Self::Secret(driver) => driver.is_established(),
+            Self::Noise(driver) => driver.is_established(),
+        }
+    }
+
+    fn receive(&mut self, bytes: &[u8]) -> Result<(), WireError> {
+        match self {
+            Self::Secret(driver) => Ok(driver.receive(bytes)?),
+            Self::Noise(driver) => Ok(driver.receive(bytes)?),
+        }
+    }
+
+    fn send(&mut self, data: &[u8]) -> Result<(), WireError> {
+        match self {
+            Self::Secret(driver) => Ok(driver.send(data)?),
+            Self::Noise(driver) => Ok(driver.send(data)?),
+        }
+    }
+
+    fn take_outgoing(&mut self) -> Vec<u8> {
+        match self {
+            Self::Secret(driver) => driver.take_outgoing(),
+            Self::Noise(driver) => driver.take_outgoing(),
+        }
+    }
+
+    fn take_incoming(&mut self) -> Vec<u8> {
+        match self {
+            Self::Secret(driver) => driver.take_incoming(),
+            Self::Noise(driver) => driver.take_incoming(),
+        }
+    }
+}
+
 // === impl WireError ===
+
+impl From<NoiseError> for WireError {
+    fn from(error: NoiseError) -> Self {
+        match error {
+            NoiseError::OtherPeer { expected, got } => Self::OtherNode { expected, got },
+            error => Self::Noise(error),
+        }
+    }
+}
 
 impl From<HandshakeError> for WireError {
     fn from(error: HandshakeError) -> Self {
