@@ -9,6 +9,7 @@ mod plan;
 mod seen;
 
 use core::net::{IpAddr, SocketAddr};
+use std::collections::BTreeSet;
 
 use comet::p2p::NodeInfo;
 
@@ -189,7 +190,9 @@ pub struct Page {
     pub status: u16,
     /// Whether there was more than the probe reads.
     pub cut: bool,
-    /// The body as text, at most [`crate::live::PAGE`] bytes.
+    /// How the hidden nodes show in as much of the body as was read, [`PAGE`] bytes at most.
+    pub traces: BTreeSet<Trace>,
+    /// The beginning of the body as text, [`KEPT`] bytes at most: a survey of a hundred nodes is held in memory.
     pub body: String,
 }
 
@@ -204,6 +207,8 @@ pub enum Grpc {
 
 /// Bytes of an HTTP body that are read; a net_info of 500 peers has about 1.5 MB.
 pub const PAGE: usize = 4 * 1024 * 1024;
+/// Bytes of an HTTP body that are kept.
+pub const KEPT: usize = 64 * 1024;
 
 impl Target {
     /// Address and port.
@@ -243,6 +248,15 @@ impl Target {
     /// Ports of this service that are open.
     pub fn open(&self, service: Service) -> impl Iterator<Item = &Port> {
         self.ports.iter().filter(move |port| port.service == service && port.state == State::Open)
+    }
+}
+
+impl Page {
+    /// Of an answer as it was read.
+    pub fn new(path: &'static str, status: u16, cut: bool, body: &[u8], hidden: &[Hidden]) -> Self {
+        let traces = traces(hidden, &String::from_utf8_lossy(body));
+        let kept = &body[..body.len().min(KEPT)];
+        Self { path, status, cut, traces, body: String::from_utf8_lossy(kept).into_owned() }
     }
 }
 

@@ -24,6 +24,7 @@ mod one_signer_per_privval_port;
 mod p2p_over_quic;
 mod pprof_off;
 mod private_sentry_id_private_on_sentries;
+mod private_sentry_not_public;
 mod privval_listener_not_public;
 mod prometheus_not_public;
 mod rpc_not_public_on_sentries;
@@ -96,6 +97,7 @@ pub const ALL: &[Rule] = &[
     p2p_over_quic::RULE,
     pprof_off::RULE,
     private_sentry_id_private_on_sentries::RULE,
+    private_sentry_not_public::RULE,
     privval_listener_not_public::RULE,
     prometheus_not_public::RULE,
     rpc_not_public_on_sentries::RULE,

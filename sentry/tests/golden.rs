@@ -2,9 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use comet::p2p::{NetAddress, NodeInfo, Versions};
 use palisade_sentry::addrbook::{Book, Wanted};
+use palisade_sentry::census::Census;
 use palisade_sentry::io::{addrbook_file, fleet_file::load, genesis_file};
-use palisade_sentry::{audit, report};
+use palisade_sentry::live::{Answer, Hidden, Live, Node, P2p, Page, Pex, Service, State, plan};
+use palisade_sentry::rules::Evidence;
+use palisade_sentry::{NodeId, audit, examine, report};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
@@ -47,6 +51,71 @@ fn leaking_fleet() {
     let report = audit(&fleet("tests/fleets/leaking.toml"));
     same("leaking.audit.txt", &report::text(&report, "fleet.toml"));
     same("leaking.audit.json", &report::json(&report, "fleet.toml"));
+}
+
+#[test]
+fn what_the_world_sees() {
+    let fleet = fleet("../examples/fleet-classic.toml");
+    let live = seen_of(&fleet);
+    let report = examine(&Evidence { planned: None, live: Some(&live) });
+    same("live.audit.txt", &report::text(&report, "fleet.toml"));
+    same("live.audit.json", &report::json(&report, "fleet.toml"));
+    same("live.audit.sarif.json", &report::sarif(&report, "fleet.toml"));
+}
+
+/// The classic fleet as a probe might meet it: one sentry that leaks everything, and silence of every kind.
+fn seen_of(fleet: &palisade_sentry::Fleet) -> Live {
+    let hidden = Hidden::of(fleet);
+    let validator = hidden
+        .iter()
+        .find(|h| h.name.contains("val-1"))
+        .and_then(|h| h.id.clone())
+        .expect("it has an id")
+        .to_string();
+    let mut targets = plan(fleet);
+    targets
+        .retain(|t| ["val-1", "sentry-1", "sentry-2"].contains(&t.subject.host.as_deref().expect("a host")));
+    targets.retain(|t| t.ip.is_ipv4());
+    for target in &mut targets {
+        target.ports.retain(|port| !matches!(port.service, Service::Privval | Service::Ssh | Service::Https));
+        let host = target.subject.host.clone().expect("a host");
+        for port in &mut target.ports {
+            (port.state, port.answer) = match (host.as_str(), port.service) {
+                ("val-1", _) => (State::NoRoute, None),
+                ("sentry-1", Service::P2p) => {
+                    (State::Open, Some(Answer::P2p(leaky(target.id.clone(), &validator))))
+                }
+                ("sentry-1", Service::Rpc) => {
+                    let body = format!("{{\"result\":{{\"peers\":[{{\"id\":\"{validator}\"}}]}}}}");
+                    let page = Page::new("/net_info", 200, false, body.as_bytes(), &hidden);
+                    (State::Open, Some(Answer::Pages(vec![page])))
+                }
+                ("sentry-2", Service::P2p) => (State::Open, Some(Answer::P2p(P2p::Silent))),
+                ("sentry-2", _) => (State::Filtered, None),
+                _ => (State::Closed, None),
+            };
+        }
+    }
+    Live { hidden, targets }
+}
+
+fn leaky(id: Option<NodeId>, validator: &str) -> P2p {
+    let id = id.expect("a node has an id");
+    let mut census = Census::default();
+    census.add(&[NetAddress::new(validator, "10.66.0.10", 26656).expect("an address")], 0);
+    let info = NodeInfo {
+        versions: Versions { p2p: 8, block: 11, app: 0 },
+        id: comet::key::NodeId::from_hex(&id.to_string()).expect("an id"),
+        listen_addr: "tcp://203.0.113.21:26656".into(),
+        // A stranger's text must not move the cursor of a terminal.
+        network: "akashnet-2\u{1b}[2J".into(),
+        version: "0.38.25".into(),
+        channels: vec![0],
+        moniker: "sentry".into(),
+        tx_index: "on".into(),
+        rpc_address: "tcp://10.66.0.21:26657".into(),
+    };
+    P2p::Node(Box::new(Node { id, info, amino: false, pex: Pex::Read(census, None) }))
 }
 
 #[test]

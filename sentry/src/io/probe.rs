@@ -21,6 +21,7 @@ mod way;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use comet::key::PrivateKey;
@@ -29,6 +30,11 @@ use tokio::task::JoinSet;
 use crate::live::{Answer, Hidden, Live, Service, State, Target, Wanted, is_privval};
 
 pub use way::Way;
+
+/// What is asked of RPC. `/dial_peers` without peers dials nobody; it is there or it is not found.
+const RPC: &[&str] = &["/status", "/net_info", "/dump_consensus_state", "/dial_peers", "/genesis"];
+/// What is asked of REST, in the spelling of today and of before SDK 0.40.
+const REST: &[&str] = &["/cosmos/base/tendermint/v1beta1/node_info", "/node_info"];
 
 /// How to look.
 #[derive(Clone, Debug)]
@@ -77,14 +83,15 @@ pub async fn probe(wanted: Vec<Wanted>, hidden: Vec<Hidden>, options: &Options) 
         let host = target.subject.host.clone().unwrap_or_else(|| target.ip.to_string());
         hosts.entry(host).or_default().push((place, target));
     }
+    let hidden: Arc<[Hidden]> = hidden.into();
     let mut waiting = hosts.into_values();
     let mut running = JoinSet::new();
     let mut done = Vec::new();
     loop {
         while running.len() < options.parallel.max(1) {
             let Some(targets) = waiting.next() else { break };
-            let options = options.clone();
-            running.spawn(async move { host(targets, &options).await });
+            let (options, hidden) = (options.clone(), hidden.clone());
+            running.spawn(async move { host(targets, &options, &hidden).await });
         }
         match running.join_next().await {
             Some(Ok(targets)) => done.extend(targets),
@@ -94,11 +101,11 @@ pub async fn probe(wanted: Vec<Wanted>, hidden: Vec<Hidden>, options: &Options) 
         }
     }
     done.sort_by_key(|(place, _)| *place);
-    Live { hidden, targets: done.into_iter().map(|(_, target)| target).collect() }
+    Live { hidden: hidden.to_vec(), targets: done.into_iter().map(|(_, target)| target).collect() }
 }
 
 /// One host, one connection at a time.
-async fn host(targets: Vec<(usize, Wanted)>, options: &Options) -> Vec<(usize, Target)> {
+async fn host(targets: Vec<(usize, Wanted)>, options: &Options, hidden: &[Hidden]) -> Vec<(usize, Target)> {
     let mut done = Vec::new();
     for (place, mut target) in targets {
         let privval: Vec<u16> =
@@ -111,7 +118,7 @@ async fn host(targets: Vec<(usize, Wanted)>, options: &Options) -> Vec<(usize, T
                 let why = format!("{number} may be a port where a node waits for its signer: not spoken to");
                 (State::Unknown(why), None)
             } else {
-                port(service, address, options).await
+                port(service, address, options, hidden).await
             };
             target.ports[i].state = state;
             target.ports[i].answer = answer;
@@ -121,7 +128,12 @@ async fn host(targets: Vec<(usize, Wanted)>, options: &Options) -> Vec<(usize, T
     done
 }
 
-async fn port(service: Service, address: SocketAddr, options: &Options) -> (State, Option<Answer>) {
+async fn port(
+    service: Service,
+    address: SocketAddr,
+    options: &Options,
+    hidden: &[Hidden],
+) -> (State, Option<Answer>) {
     match service {
         Service::P2p => {
             let (state, answer) = peer::ask(address, options).await;
@@ -136,18 +148,9 @@ async fn port(service: Service, address: SocketAddr, options: &Options) -> (Stat
         Service::Grpc => grpc::ask(address, options).await,
         Service::Https => certificate::ask(address, options).await,
         Service::Ssh => ssh::ask(address, options).await,
-        Service::Rpc => {
-            page::ask(
-                address,
-                &["/status", "/net_info", "/dump_consensus_state", "/dial_peers", "/genesis"],
-                options,
-            )
-            .await
-        }
-        Service::Metrics => page::ask(address, &["/metrics"], options).await,
-        Service::Pprof => page::ask(address, &["/debug/pprof/cmdline"], options).await,
-        Service::Rest => {
-            page::ask(address, &["/cosmos/base/tendermint/v1beta1/node_info", "/node_info"], options).await
-        }
+        Service::Rpc => page::ask(address, RPC, options, hidden).await,
+        Service::Metrics => page::ask(address, &["/metrics"], options, hidden).await,
+        Service::Pprof => page::ask(address, &["/debug/pprof/cmdline"], options, hidden).await,
+        Service::Rest => page::ask(address, REST, options, hidden).await,
     }
 }

@@ -3,7 +3,8 @@
 use core::fmt::Write;
 
 use crate::audit::Report;
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Severity, Subject};
+use crate::live::Seen;
 
 /// Columns that text is folded to.
 const WIDTH: usize = 100;
@@ -17,16 +18,41 @@ pub fn text(report: &Report, source: &str) -> String {
         block(&mut out, finding);
     }
     if !report.seen.is_empty() {
-        out.push_str("What was met from outside:\n");
-        for seen in &report.seen {
-            let at = seen.subject.to_string();
-            let _ = writeln!(out, "  {:<8}  {:<7}  {at}", seen.state, seen.service);
-            labelled(&mut out, "", &printable(&seen.says));
-        }
+        met(&mut out, &report.seen);
         out.push('\n');
     }
     let _ = writeln!(out, "{source}: {}", summary(report));
     out
+}
+
+/// What was met, address by address; ports that met the probe alike share a line.
+fn met(out: &mut String, seen: &[Seen]) {
+    out.push_str("What was met from outside:\n");
+    let place = |seen: &Seen| {
+        let at = seen.subject.at.as_deref().unwrap_or_default();
+        let (ip, port) = at.rsplit_once(':').unwrap_or((at, ""));
+        (Subject { at: Some(ip.to_owned()), ..seen.subject.clone() }, port.to_owned())
+    };
+    let mut lines: Vec<(Subject, &Seen, Vec<String>)> = Vec::new();
+    for seen in seen {
+        let (subject, port) = place(seen);
+        let named = format!("{} {port}", seen.service);
+        let alike = lines
+            .iter_mut()
+            .find(|(s, first, _)| *s == subject && first.state == seen.state && first.says == seen.says);
+        match alike {
+            Some((_, _, ports)) => ports.push(named),
+            None => lines.push((subject, seen, vec![named])),
+        }
+    }
+    let mut last = None;
+    for (subject, seen, ports) in &lines {
+        if last != Some(subject) {
+            let _ = writeln!(out, "  {subject}");
+            last = Some(subject);
+        }
+        hang(out, 4, 14, seen.state, &format!("{}: {}", ports.join(", "), printable(&seen.says)));
+    }
 }
 
 fn block(out: &mut String, finding: &Finding) {
@@ -41,8 +67,14 @@ fn block(out: &mut String, finding: &Finding) {
 
 /// Folded text with its label beside the first line.
 pub(super) fn labelled(out: &mut String, label: &str, text: &str) {
-    for (i, line) in fold(text, WIDTH - INDENT).iter().enumerate() {
-        let _ = writeln!(out, "  {:<w$}{line}", if i == 0 { label } else { "" }, w = INDENT - 2);
+    hang(out, 2, INDENT, label, text);
+}
+
+/// The same with the label at `from` and the text at `to`.
+fn hang(out: &mut String, from: usize, to: usize, label: &str, text: &str) {
+    for (i, line) in fold(text, WIDTH - to).iter().enumerate() {
+        let label = if i == 0 { label } else { "" };
+        let _ = writeln!(out, "{:from$}{label:<w$}{line}", "", w = to - from);
     }
 }
 

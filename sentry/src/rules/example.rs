@@ -57,12 +57,16 @@ const SENTRY_ID: &str = "50b48f11c54a786f19c2065f080ca6de98beb89e";
 
 /// What one rule finds in what was seen, where the validator `HIDDEN_ID` at 10.66.0.10 must not be.
 pub(super) fn found(rule: &Rule, mut live: Live) -> Vec<Finding> {
-    live.hidden = vec![Hidden {
+    live.hidden = hidden();
+    rule.look(&Evidence { live: Some(&live), ..Evidence::default() }).expect("a rule about what is seen")
+}
+
+fn hidden() -> Vec<Hidden> {
+    vec![Hidden {
         name: "validator val-1".into(),
         id: Some(HIDDEN_ID.parse().expect("an id")),
         ips: ["10.66.0.10".parse().expect("an address")].into(),
-    }];
-    rule.look(&Evidence { live: Some(&live), ..Evidence::default() }).expect("a rule about what is seen")
+    }]
 }
 
 /// One port of one address.
@@ -92,7 +96,7 @@ pub(super) fn port(part: Part, service: Service, state: State, answer: Option<An
 
 /// One HTTP answer.
 pub(super) fn page(part: Part, service: Service, path: &'static str, status: u16, body: &str) -> Live {
-    let page = Page { path, status, cut: false, body: body.to_owned() };
+    let page = Page::new(path, status, false, body.as_bytes(), &hidden());
     port(part, service, State::Open, Some(Answer::Pages(vec![page])))
 }
 

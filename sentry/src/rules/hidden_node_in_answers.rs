@@ -4,7 +4,7 @@
 //! 5, 10. Genesis has a rule of its own.
 
 use crate::finding::{Finding, Severity};
-use crate::live::{Live, traces};
+use crate::live::Live;
 use crate::rules::{Check, Rule};
 
 pub(super) const RULE: Rule = Rule {
@@ -17,14 +17,14 @@ fn look(live: &Live) -> Vec<Finding> {
     let mut findings = Vec::new();
     for target in &live.targets {
         // A node that names itself is judged by the rules about its own ports.
-        let others: Vec<_> = live
+        let own: Vec<&str> = live
             .hidden
             .iter()
-            .filter(|hidden| hidden.id.is_none() || hidden.id != target.id)
-            .cloned()
+            .filter(|h| h.id.is_some() && h.id == target.id)
+            .map(|h| h.name.as_str())
             .collect();
         for (port, page) in target.pages().filter(|(_, page)| page.path != "/genesis") {
-            for trace in traces(&others, &page.body) {
+            for trace in page.traces.iter().filter(|trace| !own.contains(&trace.name.as_str())) {
                 let evidence = format!("GET {} held {trace}", page.path);
                 let fix = format!(
                     "close port {} to strangers: loopback or WireGuard, and no proxy to it",

@@ -4,7 +4,7 @@
 //! node hands out.
 
 use crate::finding::{Finding, Severity};
-use crate::live::{Live, traces};
+use crate::live::Live;
 use crate::rules::{Check, Rule};
 
 pub(super) const RULE: Rule = Rule {
@@ -17,7 +17,7 @@ fn look(live: &Live) -> Vec<Finding> {
     let mut findings = Vec::new();
     for target in &live.targets {
         for (port, page) in target.pages().filter(|(_, page)| page.path == "/genesis") {
-            for trace in traces(&live.hidden, &page.body) {
+            for trace in &page.traces {
                 let evidence = format!("the genesis of this node's chain held {trace}");
                 let fix = "it cannot be taken back: give the hidden node a new node_key.json and an address that was never published";
                 findings.push(RULE.finding(Severity::Error, target.at(port), evidence, fix.to_owned()));

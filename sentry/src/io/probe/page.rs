@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::Options;
-use crate::live::{Answer, PAGE, Page, State};
+use crate::live::{Answer, Hidden, PAGE, Page, State};
 
 /// Longest head of an answer.
 const HEAD: usize = 32 * 1024;
@@ -18,6 +18,7 @@ pub(super) async fn ask(
     to: SocketAddr,
     paths: &[&'static str],
     options: &Options,
+    hidden: &[Hidden],
 ) -> (State, Option<Answer>) {
     let mut pages = Vec::new();
     for path in paths {
@@ -27,7 +28,7 @@ pub(super) async fn ask(
             Err(_) if !pages.is_empty() => break,
             Err(state) => return (state, None),
         };
-        match timeout(options.talk, get(&mut stream, to, path)).await {
+        match timeout(options.talk, get(&mut stream, to, path, hidden)).await {
             Ok(Some(page)) => pages.push(page),
             _ => break,
         }
@@ -39,6 +40,7 @@ async fn get(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     host: SocketAddr,
     path: &'static str,
+    hidden: &[Hidden],
 ) -> Option<Page> {
     let request = format!(
         "GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: palisade-sentry\r\nAccept: */*\r\nConnection: close\r\n\r\n"
@@ -48,11 +50,11 @@ async fn get(
     let bound = u64::try_from(PAGE + HEAD).expect("a few MiB");
     // A peer that resets after its answer has answered.
     let _ = stream.take(bound).read_to_end(&mut bytes).await;
-    read(&bytes, path)
+    read(&bytes, path, hidden)
 }
 
 /// An answer of HTTP, or what there is of it.
-fn read(bytes: &[u8], path: &'static str) -> Option<Page> {
+fn read(bytes: &[u8], path: &'static str, hidden: &[Hidden]) -> Option<Page> {
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut head = httparse::Response::new(&mut headers);
     let httparse::Status::Complete(start) = head.parse(bytes.get(..bytes.len().min(HEAD))?).ok()? else {
@@ -64,13 +66,8 @@ fn read(bytes: &[u8], path: &'static str) -> Option<Page> {
         .iter()
         .find(|header| header.name.eq_ignore_ascii_case("content-length"))
         .and_then(|header| std::str::from_utf8(header.value).ok()?.trim().parse::<usize>().ok());
-    let kept = &body[..body.len().min(PAGE)];
-    Some(Page {
-        path,
-        status: head.code?,
-        cut: body.len() > PAGE || announced.is_some_and(|announced| body.len() < announced),
-        body: String::from_utf8_lossy(kept).into_owned(),
-    })
+    let cut = body.len() > PAGE || announced.is_some_and(|announced| body.len() < announced);
+    Some(Page::new(path, head.code?, cut, &body[..body.len().min(PAGE)], hidden))
 }
 
 #[cfg(test)]
@@ -79,15 +76,15 @@ mod tests {
 
     #[test]
     fn answers_whole_cut_and_none() {
-        let page = read(b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nabc", "/").unwrap();
+        let page = read(b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nabc", "/", &[]).unwrap();
         assert_eq!((page.status, page.cut, page.body.as_str()), (200, false, "abc"));
-        let page = read(b"HTTP/1.1 404 Not Found\r\ncontent-length: 30\r\n\r\nabc", "/").unwrap();
+        let page = read(b"HTTP/1.1 404 Not Found\r\ncontent-length: 30\r\n\r\nabc", "/", &[]).unwrap();
         assert_eq!((page.status, page.cut), (404, true));
         for bad in [&b""[..], b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.0 200 OK\r\nA: b\r\n", &[0xff; 70_000]] {
-            assert!(read(bad, "/").is_none());
+            assert!(read(bad, "/", &[]).is_none());
         }
         let long = [b"HTTP/1.0 200 OK\r\n\r\n".to_vec(), vec![b'a'; PAGE + 1]].concat();
-        let page = read(&long, "/").unwrap();
-        assert_eq!((page.cut, page.body.len()), (true, PAGE));
+        let page = read(&long, "/", &[]).unwrap();
+        assert_eq!((page.cut, page.body.len()), (true, crate::live::KEPT));
     }
 }
