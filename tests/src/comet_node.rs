@@ -42,6 +42,11 @@ pub struct CometNode {
 }
 
 impl CometNode {
+    /// Where `config` and `data` are.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
     /// Starts it. With a remote key, the signer has 3 s to connect or the node exits.
     pub fn start(&mut self) -> Result<()> {
         let mut command = Command::new(self.line.program()?);
