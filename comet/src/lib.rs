@@ -10,6 +10,7 @@
 //! - [`frame`]: length-delimited protobuf frames inside it
 //! - [`privval`]: the messages in those frames, every field of every node line in one set of structs
 //! - [`canonical`]: the sign-bytes that a consensus key signs
+//! - [`raw_bytes`]: what else it may be asked to sign, and how that can never be one of those
 //! - [`merkle`], [`block`]: blocks, commits and validator sets, hashed as a light client does
 //! - [`consensus`]: public and private consensus keys of every type that a node line accepts
 //! - [`key`], [`key_file`]: Ed25519 keys, addresses, node ids, and CometBFT's files for them
@@ -32,6 +33,7 @@ pub mod merkle;
 pub mod noise;
 pub mod p2p;
 pub mod privval;
+pub mod raw_bytes;
 pub mod rpc;
 pub mod sdk;
 pub mod secret;

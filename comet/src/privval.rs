@@ -2,8 +2,8 @@
 //!
 //! Package names are not on the wire and field numbers never clash between the node lines 0.34 to 1.0, so one struct
 //! with every field serves them all and no protocol version has to be configured (spec/signer.md §3.2). The only
-//! numbers with two meanings, oneof tags 9 and 10, are v1's `SignBytes` and Celestia's raw signing: they are decoded as
-//! v1 and the signer refuses both unless a chain allows them.
+//! numbers with two meanings, oneof tags 9 and 10, are v1's `SignBytes` and Celestia's raw signing: one
+//! struct has the fields of both, and the signer refuses them unless a chain allows one of the two by name.
 
 use prost::{Message as _, Oneof};
 
@@ -46,7 +46,7 @@ pub enum Sum {
     /// It does.
     #[prost(message, tag = "8")]
     PingResponse(PingResponse),
-    /// CometBFT 1.0 asks for raw bytes to be signed, without chain id or domain.
+    /// CometBFT 1.0 asks for raw bytes to be signed, without chain id or domain; Celestia with both.
     #[prost(message, tag = "9")]
     SignBytesRequest(SignBytesRequest),
     /// The signature over raw bytes, or a refusal.
@@ -134,15 +134,21 @@ pub struct PingRequest {}
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
 pub struct PingResponse {}
 
-/// Sign these bytes as they are (1.0).
+/// Sign bytes that are no vote. Field 1 has two meanings: only the signer's configuration says which node this is.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct SignBytesRequest {
-    /// The bytes.
+    /// 1.0: the bytes, to be signed as they are. Celestia: the chain id.
     #[prost(bytes = "vec", tag = "1")]
     pub value: Vec<u8>,
+    /// Celestia: the bytes, to be signed inside an envelope.
+    #[prost(bytes = "vec", tag = "2")]
+    pub raw_bytes: Vec<u8>,
+    /// Celestia: what they are for.
+    #[prost(string, tag = "3")]
+    pub unique_id: String,
 }
 
-/// Signature over raw bytes (1.0).
+/// Signature over raw bytes (1.0 and Celestia).
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct SignBytesResponse {
     /// The signature.

@@ -22,6 +22,7 @@ use crate::{
     guard::{self, Refusal, Verdict},
     key::{Key, KeyError},
     mark::Hrs,
+    raw_bytes::RawPermit,
     request::Request,
     store::{CommitError, ExtensionPermit, Permit, Storage, Store},
 };
@@ -214,6 +215,19 @@ impl<S: Storage> Keeper<S> {
         reached(Phase::Sign);
         Answer::Sign(Signed { signature, timestamp, extension_signature, repeat })
     }
+
+    /// Signs raw bytes for the chain with this index. They have no mark: what may be signed is in the permit. Leave
+    /// they need as votes do.
+    #[allow(clippy::needless_pass_by_value, reason = "a leave is good for one signature")]
+    pub fn sign_raw(&mut self, chain: usize, _leave: Leave, permit: RawPermit) -> Result<Signature, Failure> {
+        if self.stopped {
+            return Err(Failure::Stopped);
+        }
+        match self.seats.get(chain) {
+            Some(Some(Seat { brake, .. })) if !brake.is_on() => sign_raw(&mut *self.key, permit),
+            _ => Err(Failure::Paused),
+        }
+    }
 }
 
 // === impl Brake ===
@@ -240,6 +254,12 @@ fn sign_extension(key: &mut dyn Key, permit: ExtensionPermit<'_>) -> Result<Sign
     let sign_bytes = permit.sign_bytes();
     let signature = key.sign_extension(permit)?;
     if key.verify(sign_bytes, &signature) { Ok(signature) } else { Err(Failure::Wrong) }
+}
+
+fn sign_raw(key: &mut dyn Key, permit: RawPermit) -> Result<Signature, Failure> {
+    let sign_bytes = permit.sign_bytes().to_vec();
+    let signature = key.sign_raw(permit)?;
+    if key.verify(&sign_bytes, &signature) { Ok(signature) } else { Err(Failure::Wrong) }
 }
 
 // === impl Failure ===

@@ -1,8 +1,7 @@
 //! A consensus key: something that signs permits.
 //!
-//! There is no method that takes bytes, so nothing outside of [`crate::store`] decides what gets signed. Backends live
-//! in `io/key/`, one file each.
-
+//! There is no method that takes bytes, so nothing outside of [`crate::store`] and [`crate::raw_bytes`] decides what gets
+//! signed. Backends live in `io/key/`, one file each.
 //!
 //! Who checks a signature is not the backend but [`crate::keeper`], with the public key: a device, its driver or this very
 //! processor may compute wrongly, and a wrong deterministic signature gives the private key away.
@@ -10,7 +9,10 @@
 use comet::consensus::{PublicKey, Signature};
 use thiserror::Error;
 
-use crate::store::{ExtensionPermit, Permit};
+use crate::{
+    raw_bytes::RawPermit,
+    store::{ExtensionPermit, Permit},
+};
 
 /// A consensus key, wherever it lives.
 pub trait Key: Send {
@@ -32,6 +34,12 @@ pub trait Key: Send {
 
     /// Signs a vote extension.
     fn sign_extension(&mut self, permit: ExtensionPermit<'_>) -> Result<Signature, KeyError>;
+
+    /// Signs raw bytes that a chain allows. A backend says that it can by doing it.
+    fn sign_raw(&mut self, permit: RawPermit) -> Result<Signature, KeyError> {
+        drop(permit);
+        Err(KeyError("this backend does not sign raw bytes".into()))
+    }
 }
 
 /// The key did not sign. The mark is durable, so asking again repeats it.

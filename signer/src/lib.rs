@@ -34,6 +34,7 @@ pub mod latency;
 pub mod mark;
 pub mod metrics;
 pub mod pause;
+pub mod raw_bytes;
 pub mod record;
 pub mod recover;
 pub mod reload;

@@ -5,7 +5,7 @@
 //! whoever checks the whole vote. The extension is never echoed: nodes before 0.40 read 10,240 bytes at most.
 
 use comet::{
-    consensus::PublicKey,
+    consensus::{PublicKey, Signature},
     privval::{
         BlockId, PartSetHeader, Proposal, PubKeyResponse, RemoteSignerError, SignBytesResponse,
         SignedProposalResponse, SignedVoteResponse, Sum, Timestamp, Vote,
@@ -54,6 +54,11 @@ pub fn signed_proposal(mut proposal: Proposal, signed: &Signed) -> Sum {
     proposal.timestamp = Some(signed.timestamp);
     proposal.signature = (&signed.signature).into();
     Sum::SignedProposalResponse(SignedProposalResponse { proposal: Some(proposal), error: None })
+}
+
+/// A signature over raw bytes.
+pub fn signed_bytes(signature: &Signature) -> Sum {
+    Sum::SignBytesResponse(SignBytesResponse { signature: signature.into(), error: None })
 }
 
 /// A refusal. `double_sign` picks the code.

@@ -62,7 +62,9 @@ impl Reach {
                 _ => reach.unknown = Some(format!("key {:?} lives outside of this process", key.name)),
             }
         }
-        for ChainConfig { id: _, key: _, dialect: _, max_height: _, nodes, doppelganger } in chains {
+        for ChainConfig { id: _, key: _, dialect: _, max_height: _, raw_bytes: _, nodes, doppelganger } in
+            chains
+        {
             let rpc = doppelganger.iter().flat_map(|guard| &guard.rpc);
             reach.ports.extend(rpc.filter_map(|url| url.authority.rsplit_once(':')?.1.parse::<u16>().ok()));
             // Socket files of nodes need no leave: landlock does not rule over connecting to them.

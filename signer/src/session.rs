@@ -6,13 +6,14 @@
 use comet::{
     frame,
     privval::{
-        Message, PingResponse, Proposal, Sum, Vote,
+        Message, PingResponse, Proposal, SignBytesRequest, Sum, Vote,
         amino::{self, AminoError},
     },
     secret::Dialect,
 };
 
 use crate::{
+    raw_bytes::RawRefusal,
     reply::{self, Kind},
     request::{Invalid, Request, right_chain},
 };
@@ -28,6 +29,8 @@ pub enum Ask {
     Vote(Request, Vote),
     /// Put to the keeper; the proposal is what the reply echoes.
     Proposal(Request, Proposal),
+    /// Raw bytes: only the chain's own settings can allow them.
+    SignBytes(SignBytesRequest),
     /// Reply with an error.
     Invalid(Kind, Reject),
     /// No reply fits: close.
@@ -45,9 +48,9 @@ pub enum Reject {
     /// The frame is good, its content is not.
     #[error("message cannot be decoded")]
     Undecodable,
-    /// CometBFT 1.0 asks to sign bytes without chain id or domain; they could be a vote.
-    #[error("signing raw bytes is not allowed")]
-    RawBytes,
+    /// Raw bytes that the chain does not allow.
+    #[error(transparent)]
+    RawBytes(#[from] RawRefusal),
 }
 
 /// Reads the body of one frame, on a link that serves `chain_id` to a node that speaks `dialect`.
@@ -128,7 +131,7 @@ fn judge(dialect: Dialect, chain_id: &str, asked: Option<Sum>) -> Ask {
             Ok(request) => Ask::Proposal(request, asked.proposal.unwrap_or_default()),
             Err(invalid) => Ask::Invalid(Kind::Proposal, invalid.into()),
         },
-        Some(Sum::SignBytesRequest(_)) => Ask::Invalid(Kind::SignBytes, Reject::RawBytes),
+        Some(Sum::SignBytesRequest(asked)) => Ask::SignBytes(asked),
         Some(
             Sum::PubKeyResponse(_)
             | Sum::SignedVoteResponse(_)
@@ -158,7 +161,7 @@ impl Reject {
         match self {
             Self::Request(invalid) => invalid.name(),
             Self::Undecodable => "undecodable",
-            Self::RawBytes => "raw_bytes",
+            Self::RawBytes(refusal) => refusal.name(),
         }
     }
 }

@@ -150,7 +150,7 @@ fn refusals_keep_the_connection() {
         (ask_vote(vote(PREVOTE, 5, 0, 2, 0)), 2, "double sign prevented"),
         (ask_vote(vote(PREVOTE, 5, 0, 0, 0)), 2, "double sign prevented"),
         (ask_vote(vote(0, 6, 0, 1, 0)), 0, "type 0"),
-        (Sum::SignBytesRequest(SignBytesRequest { value: vec![1] }), 0, "raw bytes"),
+        (Sum::SignBytesRequest(SignBytesRequest { value: vec![1], ..Default::default() }), 0, "raw bytes"),
     ] {
         let error = node.refused(asked);
         assert!(error.code == code && error.description.contains(says), "{says}: {error:?}");

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::{
     config::{ConfigError, DoppelgangerConfig, KeyConfig, NodeAddr, doppelganger, node::RawNode},
     mark::MAX_CHAIN_ID,
+    raw_bytes::{RawBytes, RawRawBytes},
 };
 
 #[derive(Debug, Deserialize)]
@@ -21,6 +22,7 @@ pub(super) struct RawChain {
     rpc: Vec<String>,
     doppelganger_blocks: Option<u32>,
     doppelganger_max_wait: Option<String>,
+    pub(super) raw_bytes: Option<RawRawBytes>,
 }
 
 /// One chain to sign for.
@@ -38,13 +40,16 @@ pub struct ChainConfig {
     pub max_height: Option<i64>,
     /// Where to look for a second signer before the first signature; `None` where the operator wants no guard.
     pub doppelganger: Option<DoppelgangerConfig>,
+    /// Raw bytes that may be signed for it.
+    pub raw_bytes: RawBytes,
 }
 
 // === impl RawChain ===
 
 impl RawChain {
     pub(super) fn resolve(self, keys: &[KeyConfig], dir: &Path) -> Result<ChainConfig, ConfigError> {
-        let Self { id, key, nodes, max_height, rpc, doppelganger_blocks, doppelganger_max_wait } = self;
+        let Self { id, key, nodes, max_height, rpc, doppelganger_blocks, doppelganger_max_wait, raw_bytes } =
+            self;
         let is_file_name = !id.contains(|c: char| c == '/' || c.is_control()) && !id.starts_with('.');
         if id.is_empty() || id.len() > MAX_CHAIN_ID || !is_file_name {
             return Err(ConfigError::ChainId(id));
@@ -66,6 +71,9 @@ impl RawChain {
         }
         let doppelganger =
             doppelganger::resolve(&id, &rpc, doppelganger_blocks, doppelganger_max_wait.as_deref())?;
-        Ok(ChainConfig { id, key: index, dialect, nodes, max_height, doppelganger })
+        let raw_bytes = raw_bytes
+            .map_or(Ok(RawBytes::Refused), RawRawBytes::resolve)
+            .map_err(|source| ConfigError::RawBytes { chain: id.clone(), source })?;
+        Ok(ChainConfig { id, key: index, dialect, nodes, max_height, doppelganger, raw_bytes })
     }
 }

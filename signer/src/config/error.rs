@@ -3,7 +3,7 @@
 use comet::noise::PeerIdError;
 use thiserror::Error;
 
-use crate::mark::MAX_CHAIN_ID;
+use crate::{mark::MAX_CHAIN_ID, raw_bytes::RawBytesError};
 
 /// What is wrong with the file.
 #[derive(Debug, Error)]
@@ -29,6 +29,14 @@ pub enum ConfigError {
         chain: String,
         /// The name.
         key: String,
+    },
+    /// Raw bytes that could be votes, or none at all.
+    #[error("chain {chain:?}: {source}")]
+    RawBytes {
+        /// The chain.
+        chain: String,
+        /// What is wrong.
+        source: RawBytesError,
     },
     /// A chain that nobody asks for.
     #[error("chain {0:?} has no nodes")]

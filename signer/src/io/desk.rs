@@ -17,9 +17,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use comet::consensus::Signature;
+
 use crate::{
     doppelganger::Leave,
     keeper::{Answer, Failure, Keeper, Phase},
+    raw_bytes::RawPermit,
     request::Request,
     store::Storage,
 };
@@ -101,6 +104,21 @@ impl Desk {
         put_back.keeper = Some(keeper);
         drop(put_back);
         (answer, times)
+    }
+
+    /// Puts raw bytes that arrived at `since` to the keeper, for the chain with this index.
+    pub fn sign_raw(
+        &self,
+        chain: usize,
+        leave: Leave,
+        permit: RawPermit,
+        since: Instant,
+    ) -> Result<Signature, Failure> {
+        let mut keeper = self.take(since)?;
+        let mut put_back = PutBack { desk: self, keeper: None };
+        let signed = keeper.sign_raw(chain, leave, permit);
+        put_back.keeper = Some(keeper);
+        signed
     }
 
     /// Takes a turn at the keeper to change something about it; `None` if there was none to be had in time.

@@ -27,7 +27,7 @@ use std::{
 use comet::{
     consensus::PublicKey,
     frame::{self, FrameError, MAX_FROM_NODE},
-    privval::Sum,
+    privval::{SignBytesRequest, Sum},
     secret::Dialect,
 };
 use rand_core::{OsRng, RngCore};
@@ -53,6 +53,7 @@ use crate::{
     },
     keeper::{Answer, Signed},
     metrics::Metrics,
+    raw_bytes::RawBytes,
     reply::{self, Kind},
     session::{self, Ask},
 };
@@ -70,6 +71,7 @@ pub(crate) struct Link {
     pub(crate) desk: Arc<Desk>,
     /// The chain's.
     pub(crate) gate: Arc<Gate>,
+    pub(crate) raw_bytes: RawBytes,
     pub(crate) identity: LinkIdentity,
     pub(crate) status: LinkStatus,
     pub(crate) metrics: Arc<Metrics>,
@@ -252,6 +254,7 @@ impl Link {
             Ask::Invalid(kind, reject) => {
                 return Ok((connection, session::rejection(kind, &reject), Event::Rejected(kind, reject)));
             }
+            Ask::SignBytes(asked) => return self.answer_raw(&asked, tenure, connection, since),
             Ask::Unanswerable => return Err(End::Unanswerable),
             Ask::OtherDialect => {
                 let spoken = match self.dialect {
@@ -271,7 +274,7 @@ impl Link {
             }
         };
         // While the disk or the key has this thread, the connection can be taken over; then the answer goes nowhere.
-        self.parked.park(Taken { connection, hrs: request.hrs(), kind, since });
+        self.parked.park(Taken { connection, hrs: Some(request.hrs()), kind, since });
         let (answer, times) = self.desk.ask(self.chain, leave, &request, since);
         if matches!(answer, Answer::Sign(_)) {
             self.gate.signed();
@@ -286,5 +289,44 @@ impl Link {
             Answer::Fail(it) => reply::refusal(kind, &it.to_string(), false),
         };
         Ok((connection, reply, Event::Judged(request, Box::new(answer), times)))
+    }
+
+    /// The same for raw bytes, if the chain allows these.
+    fn answer_raw(
+        &self,
+        asked: &SignBytesRequest,
+        tenure: u64,
+        connection: Box<Connection>,
+        since: Instant,
+    ) -> Result<(Box<Connection>, Sum, Event), End> {
+        let kind = Kind::SignBytes;
+        let permit = match self.raw_bytes.judge(&self.status.chain_id, asked) {
+            Ok(permit) => permit,
+            Err(refusal) => {
+                let reject = session::Reject::RawBytes(refusal);
+                return Ok((connection, session::rejection(kind, &reject), Event::Rejected(kind, reject)));
+            }
+        };
+        let bytes = permit.sign_bytes().len();
+        // They are at no height; whatever look has cleared the chain at all has cleared them.
+        let leave = match self.gate.pass(1, since + BUDGET) {
+            Ok(leave) => leave,
+            Err(failure) => {
+                let reply = reply::refusal(kind, &failure.to_string(), false);
+                return Ok((connection, reply, Event::Raw(bytes, Err(failure))));
+            }
+        };
+        self.parked.park(Taken { connection, hrs: None, kind, since });
+        let signed = self.desk.sign_raw(self.chain, leave, permit, since);
+        let reply = match &signed {
+            Ok(signature) => reply::signed_bytes(signature),
+            Err(failure) => reply::refusal(kind, &failure.to_string(), false),
+        };
+        let event = Event::Raw(bytes, signed.map(drop));
+        let Some(Taken { connection, .. }) = self.parked.take(tenure) else {
+            self.note(&event, since);
+            return Err(End::TakenOver);
+        };
+        Ok((connection, reply, event))
     }
 }

@@ -10,6 +10,7 @@ use comet::consensus::{PublicKey, SecretKey, Signature};
 use crate::{
     io::{key::OpenKeyError, memory::Locked, secret_file},
     key::{Key, KeyError},
+    raw_bytes::RawPermit,
     store::{ExtensionPermit, Permit},
 };
 
@@ -50,6 +51,10 @@ impl Key for Softsign {
     }
 
     fn sign_extension(&mut self, permit: ExtensionPermit<'_>) -> Result<Signature, KeyError> {
+        Ok(self.key.sign(permit.sign_bytes()))
+    }
+
+    fn sign_raw(&mut self, permit: RawPermit) -> Result<Signature, KeyError> {
         Ok(self.key.sign(permit.sign_bytes()))
     }
 }

@@ -27,7 +27,8 @@ pub(super) struct Connection {
 /// A connection whose thread is at the desk, and what it asks there.
 pub(super) struct Taken {
     pub(super) connection: Box<Connection>,
-    pub(super) hrs: Hrs,
+    /// Nowhere, if it asks for raw bytes to be signed.
+    pub(super) hrs: Option<Hrs>,
     pub(super) kind: Kind,
     /// When the request arrived.
     pub(super) since: Instant,

@@ -2,7 +2,7 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::{
     io::{desk::Times, link::Link},
@@ -19,9 +19,11 @@ pub(super) enum Event {
     Rejected(Kind, session::Reject),
     Judged(Request, Box<Answer>, Times),
     /// The node was told "timeout" while the key was still at it; the answer itself comes later, if ever.
-    Overdue(Hrs),
+    Overdue(Option<Hrs>),
     /// What came of it. It is sent to nobody.
     TooLate(Request, Box<Answer>),
+    /// So many raw bytes that the chain allows.
+    Raw(usize, Result<(), Failure>),
 }
 
 // === impl Link ===
@@ -40,7 +42,19 @@ impl Link {
                 warn!(chain_id, node, reason = %reject, "request refused as invalid");
                 count(kind_name(*kind), "invalid", reject.name());
             }
-            Event::Overdue(hrs) => {
+            Event::Raw(bytes, Ok(())) => {
+                info!(chain_id, node, bytes, "raw bytes signed");
+                count("sign_bytes", "signed", "");
+            }
+            Event::Raw(bytes, Err(failure)) => {
+                error!(chain_id, node, bytes, reason = %failure, "raw bytes not signed");
+                count("sign_bytes", "failed", failure.name());
+            }
+            Event::Overdue(None) => {
+                error!(chain_id, node, "raw bytes not signed in time: the key hangs");
+                count("sign_bytes", "failed", "timeout");
+            }
+            Event::Overdue(Some(hrs)) => {
                 let (r#type, height, round) = (step_name(hrs.step), hrs.height, hrs.round);
                 error!(chain_id, node, r#type, height, round, "no answer in time: disk or key hangs");
                 count(r#type, "failed", "timeout");

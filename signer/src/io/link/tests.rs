@@ -99,6 +99,7 @@ fn a_hung_disk_costs_neither_the_connection_nor_the_order_of_answers() {
         let metrics = Arc::new(Metrics::new("test"));
         let link = Link {
             dialect: Dialect::Proto,
+            raw_bytes: crate::raw_bytes::RawBytes::Refused,
             node,
             public_key: key().public().clone(),
             chain: 0,

@@ -197,6 +197,7 @@ impl Roster {
                 chain: *index,
                 desk: Arc::clone(&key.desk),
                 gate: Arc::clone(gate),
+                raw_bytes: chain.raw_bytes.clone(),
                 identity,
                 status: LinkStatus::new(id.clone(), node.to_string()),
                 metrics: Arc::clone(metrics),
