@@ -50,6 +50,22 @@ impl PublicKey {
         if good { Ok(Self { key_type, bytes: bytes.into() }) } else { Err(KeyError::NotAPoint) }
     }
 
+    /// Reads the `CKA_EC_POINT` of a PKCS#11 token: the point, inside an octet string or bare, compressed or not. `None` for what
+    /// is no key of this type, and for types without points.
+    pub fn from_ec_point(key_type: KeyType, bytes: &[u8]) -> Option<Self> {
+        let point = match bytes {
+            [4, length, point @ ..] if usize::from(*length) == point.len() => point,
+            bare => bare,
+        };
+        match key_type {
+            KeyType::Ed25519 => Self::from_bytes(key_type, point).ok(),
+            KeyType::Secp256k1 | KeyType::Secp256k1Eth => {
+                Some(Self { key_type, bytes: secp256k1::compressed(point)? })
+            }
+            KeyType::Bls12_381 | KeyType::MlDsa65 => None,
+        }
+    }
+
     /// Reads the typed oneof of the wire.
     pub fn from_proto(key: &privval::PublicKey) -> Option<Result<Self, KeyError>> {
         let (key_type, bytes) = match key.sum.as_ref()? {

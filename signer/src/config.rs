@@ -26,7 +26,7 @@ pub use self::{
     doppelganger::{DoppelgangerConfig, MAX_BLOCKS, RpcUrl},
     error::ConfigError,
     harden::HardenConfig,
-    key::{Backend, KeyConfig},
+    key::{Backend, KeyConfig, Pkcs11Config, SecretSource, TokenName},
     node::NodeAddr,
 };
 use self::{admin::RawAdmin, chain::RawChain, harden::RawHarden, key::RawKey};
@@ -76,9 +76,9 @@ impl Config {
         if raw.chain.is_empty() {
             return Err(ConfigError::None("chain"));
         }
-        once("key", raw.key.iter().map(|key| key.name.clone()))?;
+        once("key", raw.key.iter().map(|key| key.name().to_owned()))?;
         once("chain", raw.chain.iter().map(|chain| chain.id.clone()))?;
-        let keys: Vec<_> = raw.key.into_iter().map(|key| key.resolve(dir)).collect();
+        let keys: Vec<_> = raw.key.into_iter().map(|key| key.resolve(dir)).collect::<Result<_, _>>()?;
         let chains =
             raw.chain.into_iter().map(|chain| chain.resolve(&keys, dir)).collect::<Result<Vec<_>, _>>()?;
         // A node's listener serves one signer for one chain: the same address twice would fight over it.

@@ -24,6 +24,11 @@ pub trait Key: Send {
     /// ([`crate::record::MAX_SIGNATURE`]).
     fn is_deterministic(&self) -> bool;
 
+    /// What an operator should know about this key, although it signs.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Signs what the permit allows. As many bytes as the key's type has ([`comet::consensus::KeyType::signature_size`]).
     fn sign(&mut self, permit: Permit<'_>) -> Result<Signature, KeyError>;
 

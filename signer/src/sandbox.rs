@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::config::{Backend, ChainConfig, Config, NodeAddr};
+use crate::config::{Backend, ChainConfig, Config, NodeAddr, SecretSource};
 
 /// What the resolver, the time zone and a start of threads read.
 const SYSTEM: [&str; 8] = [
@@ -22,6 +22,8 @@ const SYSTEM: [&str; 8] = [
     "/usr/share/zoneinfo",
     "/proc/self",
 ];
+/// Where systemd puts the credentials of services.
+const CREDENTIALS: &str = "/run/credentials";
 /// DNS, when an answer does not fit a datagram.
 const DNS: u16 = 53;
 
@@ -55,8 +57,11 @@ impl Reach {
         reach.read.extend(source.map(directory));
         for key in keys {
             match &key.backend {
-                Backend::Softsign { path } => {
+                Backend::Softsign { source: SecretSource::File(path) } => {
                     reach.read.insert(directory(path));
+                }
+                Backend::Softsign { source: SecretSource::Credential(_) } => {
+                    reach.read.insert(CREDENTIALS.into());
                 }
                 #[allow(unreachable_patterns, reason = "other backends come and go with features")]
                 _ => reach.unknown = Some(format!("key {:?} lives outside of this process", key.name)),

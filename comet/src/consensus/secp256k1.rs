@@ -45,6 +45,11 @@ fn prehash(key: &SigningKey, digest: &[u8]) -> (Signature, RecoveryId) {
     key.sign_prehash_recoverable(digest).expect("a 32-byte digest can be signed")
 }
 
+/// A point of either form in 33 bytes.
+pub(super) fn compressed(point: &[u8]) -> Option<Vec<u8>> {
+    Some(VerifyingKey::from_sec1_bytes(point).ok()?.to_encoded_point(true).as_bytes().into())
+}
+
 pub(super) fn is_public(bytes: &[u8]) -> bool {
     VerifyingKey::from_sec1_bytes(bytes).is_ok()
 }

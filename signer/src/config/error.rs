@@ -38,6 +38,14 @@ pub enum ConfigError {
         /// What is wrong.
         source: RawBytesError,
     },
+    /// A key whose place is not said, or said twice.
+    #[error("key {name:?}: {what}")]
+    Key {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        what: String,
+    },
     /// A chain that nobody asks for.
     #[error("chain {0:?} has no nodes")]
     NoNodes(String),

@@ -2,20 +2,30 @@
 
 use std::path::{Path, PathBuf};
 
+use comet::consensus::KeyType;
 use serde::Deserialize;
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawKey {
-    pub(super) name: String,
-    pub(super) backend: RawBackend,
-    pub(super) path: PathBuf,
-}
+use crate::config::ConfigError;
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum RawBackend {
-    Softsign,
+#[serde(tag = "backend", rename_all = "lowercase", deny_unknown_fields)]
+pub(super) enum RawKey {
+    Softsign {
+        name: String,
+        path: Option<PathBuf>,
+        credential: Option<String>,
+    },
+    Pkcs11 {
+        name: String,
+        r#type: String,
+        module: PathBuf,
+        token: Option<String>,
+        slot: Option<u64>,
+        label: Option<String>,
+        id: Option<String>,
+        pin_file: Option<PathBuf>,
+        pin_credential: Option<String>,
+    },
 }
 
 /// One consensus key.
@@ -33,15 +43,151 @@ pub enum Backend {
     /// A file, and while running this process.
     Softsign {
         /// `priv_validator_key.json`.
-        path: PathBuf,
+        source: SecretSource,
     },
+    /// A token behind a PKCS#11 module.
+    Pkcs11(Pkcs11Config),
+}
+
+/// Where a secret text comes from. Never from the command line or the environment, which others can read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// A file that only its owner can read.
+    File(PathBuf),
+    /// A systemd credential: a file of this name in `$CREDENTIALS_DIRECTORY`.
+    Credential(String),
+}
+
+/// A key on a PKCS#11 token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pkcs11Config {
+    /// The vendor's shared object.
+    pub module: PathBuf,
+    /// Which token.
+    pub token: TokenName,
+    /// `CKA_LABEL` of private and public key.
+    pub label: Option<String>,
+    /// `CKA_ID` of private and public key.
+    pub id: Option<Vec<u8>>,
+    /// What consensus key it is; the token knows only its curve.
+    pub key_type: KeyType,
+    /// The user PIN.
+    pub pin: SecretSource,
+}
+
+/// How a token is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenName {
+    /// By its label, which has to be the only one.
+    Label(String),
+    /// By its slot's number, which some modules change at every start.
+    Slot(u64),
 }
 
 // === impl RawKey ===
 
 impl RawKey {
-    pub(super) fn resolve(self, dir: &Path) -> KeyConfig {
-        let Self { name, backend: RawBackend::Softsign, path } = self;
-        KeyConfig { name, backend: Backend::Softsign { path: dir.join(path) } }
+    pub(super) fn name(&self) -> &str {
+        let (Self::Softsign { name, .. } | Self::Pkcs11 { name, .. }) = self;
+        name
+    }
+
+    pub(super) fn resolve(self, dir: &Path) -> Result<KeyConfig, ConfigError> {
+        match self {
+            Self::Softsign { name, path, credential } => {
+                let source = source(&name, dir, ["path", "credential"], path, credential)?;
+                Ok(KeyConfig { name, backend: Backend::Softsign { source } })
+            }
+            Self::Pkcs11 { name, r#type, module, token, slot, label, id, pin_file, pin_credential } => {
+                let wrong = |what| ConfigError::Key { name: name.clone(), what };
+                let key_type = KeyType::from_name(&r#type)
+                    .filter(|of| matches!(of, KeyType::Ed25519 | KeyType::Secp256k1 | KeyType::Secp256k1Eth))
+                    .ok_or_else(|| {
+                        wrong(format!(
+                            "a pkcs11 backend cannot do type {type:?}, only ed25519, secp256k1, secp256k1eth"
+                        ))
+                    })?;
+                let token = match (token, slot) {
+                    (Some(label), None) => TokenName::Label(label),
+                    (None, Some(number)) => TokenName::Slot(number),
+                    _ => return Err(wrong("it needs one of token and slot".into())),
+                };
+                let id = id.map(hex::decode).transpose().map_err(|_| wrong("id is not hex".into()))?;
+                if label.is_none() && id.is_none() {
+                    return Err(wrong("it needs label, id or both".into()));
+                }
+                let pin = source(&name, dir, ["pin_file", "pin_credential"], pin_file, pin_credential)?;
+                let config = Pkcs11Config { module: dir.join(module), token, label, id, key_type, pin };
+                Ok(KeyConfig { name, backend: Backend::Pkcs11(config) })
+            }
+        }
+    }
+}
+
+fn source(
+    key: &str,
+    dir: &Path,
+    [file_field, credential_field]: [&str; 2],
+    file: Option<PathBuf>,
+    credential: Option<String>,
+) -> Result<SecretSource, ConfigError> {
+    match (file, credential) {
+        (Some(file), None) => Ok(SecretSource::File(dir.join(file))),
+        (None, Some(name)) if !name.is_empty() && !name.contains('/') && !name.starts_with('.') => {
+            Ok(SecretSource::Credential(name))
+        }
+        (None, Some(_)) => Err(ConfigError::Key {
+            name: key.into(),
+            what: format!("{credential_field} must be a bare file name"),
+        }),
+        _ => {
+            let what = format!("it needs one of {file_field} and {credential_field}");
+            Err(ConfigError::Key { name: key.into(), what })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(text: &str) -> Result<KeyConfig, String> {
+        let raw: RawKey = toml::from_str(text).map_err(|error| error.to_string())?;
+        raw.resolve(Path::new("/etc/palisade")).map_err(|error| error.to_string())
+    }
+
+    const PKCS11: &str = "name = 'k'\nbackend = 'pkcs11'\nmodule = '/lib/p11.so'\n";
+
+    #[test]
+    fn a_key_comes_from_exactly_one_place() {
+        let file = resolve("name = 'k'\nbackend = 'softsign'\npath = 'k.json'").expect("good");
+        let source = SecretSource::File("/etc/palisade/k.json".into());
+        assert_eq!(file.backend, Backend::Softsign { source });
+        let credential = resolve("name = 'k'\nbackend = 'softsign'\ncredential = 'k'").expect("good");
+        assert_eq!(credential.backend, Backend::Softsign { source: SecretSource::Credential("k".into()) });
+        for bad in ["", "path = 'k'\ncredential = 'k'", "credential = '../k'", "path = 'k'\nslot = 1"] {
+            resolve(&format!("name = 'k'\nbackend = 'softsign'\n{bad}")).expect_err(bad);
+        }
+    }
+
+    #[test]
+    fn a_token_s_key_is_named_wholly() {
+        let good = "type = 'ed25519'\ntoken = 't'\nid = '01ff'\npin_file = 'pin'";
+        let Backend::Pkcs11(config) = resolve(&format!("{PKCS11}{good}")).expect("good").backend else {
+            panic!("other backend")
+        };
+        assert_eq!((config.id, config.token), (Some(vec![1, 255]), TokenName::Label("t".into())));
+        for (bad, why) in [
+            ("token = 't'\nid = '01'\npin_file = 'p'", "type"),
+            ("type = 'bls12_381'\ntoken = 't'\nid = '01'\npin_file = 'p'", "cannot do type \"bls12_381\""),
+            ("type = 'ml_dsa_65'\ntoken = 't'\nid = '01'\npin_file = 'p'", "cannot do type \"ml_dsa_65\""),
+            ("type = 'ed25519'\nid = '01'\npin_file = 'p'", "one of token and slot"),
+            ("type = 'ed25519'\ntoken = 't'\npin_file = 'p'", "label, id or both"),
+            ("type = 'ed25519'\ntoken = 't'\nid = 'x'\npin_file = 'p'", "not hex"),
+            ("type = 'ed25519'\ntoken = 't'\nid = '01'", "pin_file and pin_credential"),
+        ] {
+            let error = resolve(&format!("{PKCS11}{bad}")).expect_err(bad);
+            assert!(error.contains(why), "{error}");
+        }
     }
 }

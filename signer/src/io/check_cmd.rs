@@ -24,7 +24,10 @@ pub fn check(config: &Config, path: &Path) -> Vec<Finding> {
         let opened = key::open(&key_config.backend);
         let public_key = opened.as_ref().ok().map(|key| key.public_key().clone());
         let result = match opened {
-            Ok(key) => Ok(format!("{} public key {}", key.public_key().key_type(), key.public_key())),
+            Ok(key) => {
+                let news = format!("{} public key {}", key.public_key().key_type(), key.public_key());
+                Ok(key.remarks().iter().fold(news, |news, remark| format!("{news}; warning: {remark}")))
+            }
             Err(error) => Err((error.to_string(), error.remedy())),
         };
         findings.push(Finding { subject: format!("key {}", key_config.name), result });

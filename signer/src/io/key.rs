@@ -1,14 +1,25 @@
 //! Key backends, one file each.
 
+pub mod pkcs11;
 pub mod softsign;
+pub mod source;
 
 use thiserror::Error;
 
 use crate::{
     config::Backend,
-    io::{key::softsign::Softsign, secret_file::SecretFileError},
+    io::{
+        key::{
+            pkcs11::{Pkcs11Error, Pkcs11Key},
+            softsign::Softsign,
+        },
+        secret_file::SecretFileError,
+    },
     key::Key,
 };
+
+/// Text of the self-test. It is no delimited protobuf of any vote, proposal or extension.
+const SELF_TEST: &[u8] = b"\xff palisade-signer self-test, signs nothing \xff";
 
 /// Why a key could not be opened.
 #[derive(Debug, Error)]
@@ -24,6 +35,9 @@ pub enum OpenKeyError {
         /// What is wrong with it.
         source: comet::key_file::KeyFileError,
     },
+    /// A token.
+    #[error("PKCS#11: {0}")]
+    Pkcs11(#[from] Pkcs11Error),
     /// It signs, but the signature does not verify.
     #[error("the key failed its self-test: a signature of its own does not verify")]
     SelfTest,
@@ -32,7 +46,8 @@ pub enum OpenKeyError {
 /// Opens the key of a backend.
 pub fn open(backend: &Backend) -> Result<Box<dyn Key>, OpenKeyError> {
     match backend {
-        Backend::Softsign { path } => Ok(Box::new(Softsign::open(path)?)),
+        Backend::Softsign { source } => Ok(Box::new(Softsign::open(source)?)),
+        Backend::Pkcs11(config) => Ok(Box::new(Pkcs11Key::open(config)?)),
     }
 }
 
@@ -46,6 +61,7 @@ impl OpenKeyError {
                 Some(format!("palisade-signer key generate {}, or key import", path.display()))
             }
             Self::File(file) => file.remedy(),
+            Self::Pkcs11(error) => error.remedy(),
             Self::Content { .. } | Self::SelfTest => None,
         }
     }

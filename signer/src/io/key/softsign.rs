@@ -3,19 +3,18 @@
 //! Keys without a seed (from tmkms) are in the same file under the type `palisade/PrivKeyEd25519Expanded`. The key proves
 //! itself once when it is opened; [`crate::keeper`] proves each signature.
 
-use std::path::Path;
-
 use comet::consensus::{PublicKey, SecretKey, Signature};
 
 use crate::{
-    io::{key::OpenKeyError, memory::Locked, secret_file},
+    config::SecretSource,
+    io::{
+        key::{OpenKeyError, SELF_TEST, source},
+        memory::Locked,
+    },
     key::{Key, KeyError},
     raw_bytes::RawPermit,
     store::{ExtensionPermit, Permit},
 };
-
-/// Text of the self-test. It is no delimited protobuf of any vote, proposal or extension.
-const SELF_TEST: &[u8] = b"\xff palisade-signer self-test, signs nothing \xff";
 
 /// A key in this process's memory, in pages that are not swapped out.
 pub struct Softsign {
@@ -25,11 +24,12 @@ pub struct Softsign {
 // === impl Softsign ===
 
 impl Softsign {
-    /// Reads and proves a key file, which must have mode 0600 or stricter.
-    pub fn open(path: &Path) -> Result<Self, OpenKeyError> {
-        let json = secret_file::read(path)?;
-        let key: SecretKey = comet::key_file::read_priv_validator_key(&json)
-            .map_err(|source| OpenKeyError::Content { path: path.into(), source })?;
+    /// Reads and proves a key. A file must have mode 0600 or stricter.
+    pub fn open(from: &SecretSource) -> Result<Self, OpenKeyError> {
+        let json = source::read(from)?;
+        let key: SecretKey = comet::key_file::read_priv_validator_key(&json).map_err(|error| {
+            OpenKeyError::Content { path: source::path(from).unwrap_or_default(), source: error }
+        })?;
         if !key.public().verify(SELF_TEST, key.sign(SELF_TEST).as_bytes()) {
             return Err(OpenKeyError::SelfTest);
         }
