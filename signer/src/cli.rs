@@ -6,6 +6,7 @@
 
 mod admin;
 mod args;
+mod audit_log;
 mod check;
 mod key;
 mod peer_id;
@@ -58,6 +59,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::PeerId { config, node_key, json } => {
             peer_id::peer_id(config.as_deref(), node_key.as_deref(), json)
         }
+        Command::AuditLog(command) => audit_log::audit_log(command),
         Command::Admin(command) => admin::admin(command),
         Command::Version => {
             println!("palisade-signer {VERSION}");

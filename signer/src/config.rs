@@ -37,6 +37,7 @@ use self::{admin::RawAdmin, chain::RawChain, harden::RawHarden, key::RawKey};
 struct Raw {
     state_dir: PathBuf,
     listen: SocketAddr,
+    audit_log: Option<PathBuf>,
     #[serde(default)]
     admin: RawAdmin,
     #[serde(default)]
@@ -54,6 +55,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// Where `/metrics`, `/livez` and `/readyz` are served.
     pub listen: SocketAddr,
+    /// Where every decision is written down; `None` for nowhere.
+    pub audit_log: Option<PathBuf>,
     /// Where an operator commands.
     pub admin: AdminConfig,
     /// What the running signer forbids itself.
@@ -86,7 +89,8 @@ impl Config {
         let state_dir = dir.join(raw.state_dir);
         let admin = raw.admin.resolve(&state_dir, dir);
         let harden = raw.harden.resolve(dir);
-        Ok(Self { state_dir, listen: raw.listen, admin, harden, keys, chains })
+        let audit_log = raw.audit_log.map(|path| dir.join(path));
+        Ok(Self { state_dir, listen: raw.listen, audit_log, admin, harden, keys, chains })
     }
 
     /// The chain with this id.

@@ -2,6 +2,7 @@
 
 mod admin;
 pub mod admin_cmd;
+mod audit;
 pub mod check_cmd;
 mod command;
 pub mod desk;

@@ -20,6 +20,7 @@
 extern crate self as palisade_signer;
 
 pub mod admin;
+pub mod audit;
 pub mod backoff;
 pub mod cli;
 pub mod config;

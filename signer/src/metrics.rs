@@ -49,6 +49,10 @@ pub struct Metrics {
     pub key_stopped: IntGaugeVec,
     /// `{chain_id,key}`: 1 while an operator holds the chain or its key.
     pub chain_paused: IntGaugeVec,
+    /// Lines written to the audit log.
+    pub audit_log_lines: IntCounter,
+    /// Decisions that are missing in it.
+    pub audit_log_lost: IntCounter,
     /// Seconds since 1970 at which the configuration in force was read.
     pub reload_success: IntGauge,
     /// Configurations that were refused while the old one stayed.
@@ -133,6 +137,14 @@ impl Metrics {
                 "chain_paused",
                 "Whether an operator holds the chain or its key.",
                 &["chain_id", "key"],
+            ),
+            audit_log_lines: register(
+                &registry,
+                IntCounter::with_opts(opts("audit_log_lines_total", "Lines written to the audit log.")),
+            ),
+            audit_log_lost: register(
+                &registry,
+                IntCounter::with_opts(opts("audit_log_lost_total", "Decisions missing in the audit log.")),
             ),
             reload_success: register(
                 &registry,
@@ -238,6 +250,8 @@ mod tests {
 
     /// The names and labels that dashboards and alerts rely on.
     const FAMILIES: &str = "\
+audit_log_lines_total counter 
+audit_log_lost_total counter 
 build_info gauge version
 chain_paused gauge chain_id,key
 config_reload_failures_total counter 

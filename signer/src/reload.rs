@@ -121,12 +121,15 @@ pub fn everything(config: &Config) -> Plan {
 /// What belongs to the process as a whole. Everything but keys and chains is compared, so that a setting that is added to
 /// [`Config`] one day is never ignored by a reload in silence.
 fn settings(old: &Config, new: &Config) -> Result<(), NeedsRestart> {
-    let Config { state_dir, listen, admin, harden, keys: _, chains: _ } = old;
+    let Config { state_dir, listen, audit_log, admin, harden, keys: _, chains: _ } = old;
     if *state_dir != new.state_dir {
         return Err(NeedsRestart::Setting("state_dir"));
     }
     if *listen != new.listen {
         return Err(NeedsRestart::Setting("listen"));
+    }
+    if *audit_log != new.audit_log {
+        return Err(NeedsRestart::Setting("audit_log"));
     }
     if *admin != new.admin {
         return Err(NeedsRestart::Setting("[admin]"));

@@ -45,7 +45,7 @@ pub struct Reach {
 impl Reach {
     /// What `config`, read from `source`, needs.
     pub fn of(config: &Config, source: Option<&Path>) -> Self {
-        let Config { state_dir, listen: _, admin, harden, keys, chains } = config;
+        let Config { state_dir, listen: _, audit_log, admin, harden, keys, chains } = config;
         let mut reach = Self {
             read: SYSTEM.into_iter().map(PathBuf::from).collect(),
             write: harden.paths.iter().cloned().collect(),
@@ -54,6 +54,7 @@ impl Reach {
         };
         reach.write.insert(state_dir.clone());
         reach.write.insert(directory(&admin.socket));
+        reach.write.extend(audit_log.as_deref().map(directory));
         reach.read.extend(source.map(directory));
         for key in keys {
             match &key.backend {

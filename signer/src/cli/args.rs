@@ -1,6 +1,7 @@
 //! What can be typed. What it does is in [`crate::cli`].
 
 mod admin;
+mod audit_log;
 mod key;
 mod state;
 
@@ -10,6 +11,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
     admin::{AdminCommand, Subject},
+    audit_log::AuditLogCommand,
     key::KeyCommand,
     state::{ImportArgs, RecoverArgs, StateCommand},
 };
@@ -56,6 +58,9 @@ pub(crate) enum Command {
     },
     #[command(flatten)]
     Admin(AdminCommand),
+    /// Look at the audit log of decisions.
+    #[command(subcommand)]
+    AuditLog(AuditLogCommand),
     /// Print the version.
     Version,
     /// Make, import and show keys.

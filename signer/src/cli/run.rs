@@ -35,6 +35,7 @@ pub(super) fn run(path: &Path, log_format: LogFormat) -> Result<ExitCode, Failur
                 StartError::Admin { .. } => {
                     Some("another path (at most 107 bytes) for socket in [admin]".into())
                 }
+                StartError::AuditLog { .. } => Some("a directory that this user may write to".into()),
                 StartError::Paused(_) => {
                     Some("look at the file; delete it only if no key is to stay paused".into())
                 }

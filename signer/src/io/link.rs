@@ -44,6 +44,7 @@ use crate::{
     backoff::Backoff,
     config::NodeAddr,
     io::{
+        audit::AuditLog,
         desk::{BUDGET, Desk, Times},
         dial::dial,
         doppelganger::Gate,
@@ -75,6 +76,7 @@ pub(crate) struct Link {
     pub(crate) identity: LinkIdentity,
     pub(crate) status: LinkStatus,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) audit: Option<Arc<AuditLog>>,
     pub(crate) stop: Stop,
     /// Where the connection is while the desk has the link's thread.
     pub(crate) parked: Parking,

@@ -23,6 +23,7 @@ use crate::{
     config::{Config, ConfigError},
     io::{
         admin::Admin,
+        audit::AuditLog,
         command::Commands,
         doppelganger::Foreign,
         harden::{self, Walls},
@@ -51,6 +52,7 @@ pub struct Running {
 /// What works behind [`Running`]; whoever commands it holds a handle on it.
 pub(crate) struct Signer {
     options: Options,
+    audit: Option<Arc<AuditLog>>,
     walls: Walls,
     at_work: Mutex<AtWork>,
     status: Arc<Status>,
@@ -141,6 +143,11 @@ pub fn start_with(config: &Config, options: Options) -> Result<Running, StartErr
         true => harden::walls(config, options.source.as_deref()),
         false => Walls::default(),
     };
+    let audit = config.audit_log.as_deref().map(|path| {
+        let log = AuditLog::start(path, Arc::clone(&metrics));
+        log.map(Arc::new).map_err(|source| StartError::AuditLog { path: path.into(), source })
+    });
+    let audit = audit.transpose()?;
     let status = Arc::new(Status::new(Arc::clone(&metrics)));
     let endpoints = Endpoints::start(listener, Arc::clone(&status)).map_err(listen_error)?;
 
@@ -149,7 +156,7 @@ pub fn start_with(config: &Config, options: Options) -> Result<Running, StartErr
     let at_work = Mutex::new(AtWork { config: config.clone(), roster, paused, ended: false });
     let notifier = Arc::new(Notifier::from_env());
     let ward = Ward::start(Arc::clone(&status), Arc::clone(&notifier)).map_err(StartError::Thread)?;
-    let signer = Arc::new(Signer { options, walls, at_work, status, metrics, notifier });
+    let signer = Arc::new(Signer { options, audit, walls, at_work, status, metrics, notifier });
     let drained = Arc::new(Notify::new());
     let commands = Commands { signer: Arc::clone(&signer), drained: Arc::clone(&drained) };
     let admin = Admin::start(socket, &config.admin, commands).map_err(StartError::Thread)?;
@@ -159,7 +166,7 @@ pub fn start_with(config: &Config, options: Options) -> Result<Running, StartErr
     {
         let mut at_work = running.signer.lock();
         let AtWork { config, roster, .. } = &mut *at_work;
-        roster.dial(&plan, config, &running.signer.metrics)?;
+        roster.dial(&plan, config, &running.signer.metrics, running.signer.audit.as_ref())?;
         running.signer.status.show(roster.view(config));
     }
     running.signer.metrics.reloaded(now());
@@ -239,6 +246,10 @@ impl Signer {
     }
 
     fn note_reload(&self, reload: impl FnOnce() -> Result<Plan, ReloadError>) -> Result<Plan, ReloadError> {
+        // Also when the configuration turns out bad: a rotation has nothing to do with it.
+        if let Some(audit) = &self.audit {
+            audit.reopen();
+        }
         self.notifier.reloading();
         let done = reload();
         self.notifier.ready();
@@ -270,7 +281,7 @@ impl Signer {
         roster.apply(&plan, new, opened, &self.metrics);
         roster.hold(paused, &self.metrics);
         *config = new.clone();
-        let dialled = roster.dial(&plan, config, &self.metrics);
+        let dialled = roster.dial(&plan, config, &self.metrics, self.audit.as_ref());
         self.status.show(roster.view(config));
         dialled?;
         Ok(plan)

@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tracing::{debug, error, info, warn};
 
 use crate::{
+    audit::{Decision, hash},
     io::{desk::Times, link::Link},
     keeper::{Answer, Failure},
     mark::{Hrs, Step},
@@ -36,6 +37,11 @@ impl Link {
         let count = |r#type: &str, result: &str, reason: &str| {
             self.metrics.requests.with_label_values(&[chain_id, r#type, result, reason]).inc();
         };
+        if let Some(audit) = &self.audit
+            && let Some(decision) = self.decision(event)
+        {
+            audit.record(decision);
+        }
         match event {
             Event::Plain(r#type) => count(r#type, "answered", ""),
             Event::Rejected(kind, reject) => {
@@ -105,6 +111,49 @@ impl Link {
                 }
             }
         }
+    }
+
+    /// What the audit log shall say; pings and the public key are no decisions.
+    fn decision(&self, event: &Event) -> Option<Decision> {
+        let (kind, hrs, sign_bytes, verdict, reason) = match event {
+            Event::Plain(_) => return None,
+            Event::Rejected(kind, reject) => (kind_name(*kind), None, None, "invalid", reject.name()),
+            Event::Overdue(hrs) => {
+                let what = hrs.map_or(kind_name(Kind::SignBytes), |hrs| step_name(hrs.step));
+                (what, *hrs, None, "failed", "timeout")
+            }
+            Event::Raw(_, done) => {
+                let (verdict, reason) = match done {
+                    Ok(()) => ("signed", ""),
+                    Err(failure @ Failure::Paused) => ("refused", failure.name()),
+                    Err(failure) => ("failed", failure.name()),
+                };
+                (kind_name(Kind::SignBytes), None, None, verdict, reason)
+            }
+            Event::Judged(request, answer, _) | Event::TooLate(request, answer) => {
+                let hrs = request.hrs();
+                let (verdict, reason) = match &**answer {
+                    Answer::Sign(_) if matches!(event, Event::TooLate(..)) => ("late", ""),
+                    Answer::Sign(signed) if signed.repeat => ("repeated", ""),
+                    Answer::Sign(_) => ("signed", ""),
+                    Answer::Refuse(refusal) => ("refused", refusal.reason.name()),
+                    Answer::Fail(failure @ Failure::Paused) => ("refused", failure.name()),
+                    Answer::Fail(failure) => ("failed", failure.name()),
+                };
+                (step_name(hrs.step), Some(hrs), Some(hash(request.sign_bytes())), verdict, reason)
+            }
+        };
+        Some(Decision {
+            chain: self.status.chain_id.clone(),
+            node: self.status.node.clone(),
+            r#type: kind,
+            height: hrs.map(|hrs| hrs.height),
+            round: hrs.map(|hrs| hrs.round),
+            step: hrs.map(|hrs| hrs.step.number()),
+            sign_bytes_sha256: sign_bytes,
+            verdict,
+            reason,
+        })
     }
 
     fn time(&self, times: &Times, since: Instant) {

@@ -108,6 +108,7 @@ fn a_hung_disk_costs_neither_the_connection_nor_the_order_of_answers() {
             identity: LinkIdentity::of(&PrivateKey::from_seed(&[3; 32])),
             status: LinkStatus::new(requests::CHAIN.into(), "n".into()),
             metrics: Arc::clone(&metrics),
+            audit: None,
             stop: Stop::default(),
             parked: Parking::default(),
         };

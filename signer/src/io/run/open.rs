@@ -59,6 +59,14 @@ pub enum StartError {
         /// The system's answer.
         source: std::io::Error,
     },
+    /// The audit log.
+    #[error("audit log {}: {source}", path.display())]
+    AuditLog {
+        /// From the configuration.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
     /// Nobody knows what is paused.
     #[error(transparent)]
     Paused(#[from] PauseFileError),

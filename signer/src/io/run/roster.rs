@@ -18,6 +18,7 @@ use crate::{
     config::{ChainConfig, Config},
     doppelganger::Standing,
     io::{
+        audit::AuditLog,
         desk::{Desk, SharedKeeper},
         doppelganger::{Foreign, Gate, Watch, Watched},
         identity::LinkIdentity,
@@ -184,6 +185,7 @@ impl Roster {
         plan: &Plan,
         config: &Config,
         metrics: &Arc<Metrics>,
+        audit: Option<&Arc<AuditLog>>,
     ) -> Result<(), StartError> {
         for (id, node) in &plan.links_added {
             let chain = chain(config, id);
@@ -201,6 +203,7 @@ impl Roster {
                 identity,
                 status: LinkStatus::new(id.clone(), node.to_string()),
                 metrics: Arc::clone(metrics),
+                audit: audit.cloned(),
                 stop: Stop::default(),
                 parked: Parking::default(),
             };

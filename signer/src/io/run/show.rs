@@ -49,7 +49,7 @@ impl Signer {
             links: links.collect(),
             troubles,
             hardening: self.walls.report.clone(),
-            audit_log: String::new(),
+            audit_log: self.audit.as_ref().map_or_else(String::new, |audit| audit.line()),
         }
     }
 }
