@@ -55,6 +55,15 @@ impl CometNode {
         Ok(())
     }
 
+    /// From its next start on its key is behind `priv_validator_laddr`.
+    pub fn set_signer(&self, laddr: &str) -> Result<()> {
+        let path = self.home.join("config/config.toml");
+        let config = std::fs::read_to_string(&path)?;
+        let local = "priv_validator_laddr = \"\"";
+        anyhow::ensure!(config.contains(local), "its key is not local");
+        Ok(std::fs::write(path, config.replace(local, &format!("priv_validator_laddr = \"{laddr}\"")))?)
+    }
+
     /// SIGKILL.
     pub fn kill(&mut self) -> Result<()> {
         self.process.take().map_or(Ok(()), Process::kill)

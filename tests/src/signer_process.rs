@@ -25,23 +25,48 @@ pub struct Signer {
 impl Signer {
     /// Makes key, configuration and state below `dir` with the signer's own commands; runs nothing yet.
     pub fn make(dir: &Path, chain_id: &str, nodes: &[String]) -> Result<Self> {
+        let generate: &[&str] = &["key", "generate", "keys/own.json"];
+        let init = &["state", "init", "--config", "signer.toml", "--chain", chain_id, "--height", "0"];
+        Self::set_up(dir, chain_id, nodes, "", &[generate, init])
+    }
+
+    /// Makes a configuration below `dir` and runs these commands there, which make the key `keys/own.json`. `settings` are more
+    /// lines for the chain.
+    pub fn set_up(
+        dir: &Path,
+        chain_id: &str,
+        nodes: &[String],
+        settings: &str,
+        commands: &[&[&str]],
+    ) -> Result<Self> {
         std::fs::create_dir_all(dir.join("keys"))?;
         let listen = ports::address();
         let nodes: Vec<String> = nodes.iter().map(|node| format!("{node:?}")).collect();
-        std::fs::write(
-            dir.join("signer.toml"),
-            format!(
-                "state_dir = \"state\"\nlisten = \"{listen}\"\n\n\
-                 [[key]]\nname = \"own\"\nbackend = \"softsign\"\npath = \"keys/own.json\"\n\n\
-                 [[chain]]\nid = \"{chain_id}\"\nkey = \"own\"\nnodes = [{}]\n",
-                nodes.join(", ")
-            ),
-        )?;
-        command(dir, &["key", "generate", "keys/own.json"])?;
-        command(dir, &["state", "init", "--config", "signer.toml", "--chain", chain_id, "--height", "0"])?;
+        let config = format!(
+            "state_dir = \"state\"\nlisten = \"{listen}\"\n\n\
+             [[key]]\nname = \"own\"\nbackend = \"softsign\"\npath = \"keys/own.json\"\n\n\
+             [[chain]]\nid = \"{chain_id}\"\nkey = \"own\"\nnodes = [{}]\n{settings}",
+            nodes.join(", ")
+        );
+        std::fs::write(dir.join("signer.toml"), config)?;
+        for args in commands {
+            command(dir, args)?;
+        }
         let key = read_priv_validator_key(&std::fs::read_to_string(dir.join("keys/own.json"))?)?;
-        let key = key.public().as_ed25519().context("generate makes Ed25519 keys")?;
+        let key = key.public().as_ed25519().context("these tests are about Ed25519 keys")?;
         Ok(Self { dir: dir.to_owned(), listen, key, process: None })
+    }
+
+    /// Adds lines to its chain's configuration.
+    pub fn configure(&self, settings: &str) -> Result<()> {
+        let path = self.dir.join("signer.toml");
+        let config = std::fs::read_to_string(&path)?;
+        Ok(std::fs::write(path, config + settings)?)
+    }
+
+    /// Waits until it ends by itself; its last words stay in [`Self::tail`].
+    pub fn ended(&mut self, limit: Duration) -> Result<std::process::ExitStatus> {
+        self.process.as_mut().context("it was not started")?.wait(limit)
     }
 
     /// Starts it.
