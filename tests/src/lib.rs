@@ -14,6 +14,7 @@ pub mod abci_app;
 pub mod binaries;
 pub mod comet_node;
 pub mod exposition;
+pub mod hidden_validator;
 pub mod http;
 pub mod hub;
 pub mod monitor_process;

@@ -10,211 +10,13 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use comet::key::PrivateKey;
-use comet::key_file::{write_node_key, write_priv_validator_key};
 use palisade_tests::binaries;
+use palisade_tests::hidden_validator::{Fleet, SENTRY, SENTRY_WIRE, Sentry, VALIDATOR_WIRE, rules, says};
 use palisade_tests::netns::Internet;
 use palisade_tests::node_line::Line;
 use palisade_tests::process::{Process, until};
 use palisade_tests::scratch::Scratch;
 use serde_json::{Value, json};
-
-const SENTRY: &str = "198.18.0.2";
-const SENTRY_WIRE: &str = "100.64.7.1";
-const VALIDATOR_WIRE: &str = "100.64.7.2";
-
-struct Fleet {
-    internet: Internet,
-    scratch: Scratch,
-    line: Line,
-    validator: PrivateKey,
-    sentry: PrivateKey,
-    running: Vec<Process>,
-}
-
-/// What is written into the sentry's configuration.
-#[derive(Clone, Copy, Default)]
-struct Sentry<'a> {
-    private_peer_ids: &'a str,
-    /// Where RPC and metrics listen.
-    open: &'a str,
-    pex: bool,
-    rpc_unsafe: bool,
-    libp2p: bool,
-}
-
-impl Fleet {
-    fn new(line: Line) -> Result<Self> {
-        let mut internet = Internet::new(&format!("{line:?}").to_lowercase().replace('_', ""))?;
-        internet.outside("198.18.0.1/16")?;
-        internet.public_host("sen", &format!("{SENTRY}/16"))?;
-        internet.private_host("val")?;
-        internet.wire(("sen", &format!("{SENTRY_WIRE}/24")), ("val", &format!("{VALIDATOR_WIRE}/24")))?;
-        let (validator, sentry) = (PrivateKey::from_seed(&[41; 32]), PrivateKey::from_seed(&[42; 32]));
-        Ok(Self { internet, scratch: Scratch::new()?, line, validator, sentry, running: Vec::new() })
-    }
-
-    fn home(&self, host: &str) -> PathBuf {
-        self.scratch.path().join(host)
-    }
-
-    fn id(key: &PrivateKey) -> String {
-        key.public().node_id().to_string()
-    }
-
-    fn write(&self, host: &str, node_key: &PrivateKey, consensus: &PrivateKey, config: &str) -> Result<()> {
-        let home = self.home(host);
-        std::fs::create_dir_all(home.join("config"))?;
-        std::fs::create_dir_all(home.join("data"))?;
-        let put = |file: &str, text: &str| std::fs::write(home.join(file), text);
-        put("config/config.toml", config)?;
-        put("config/genesis.json", &genesis(self.line, &PrivateKey::from_seed(&[43; 32])).to_string())?;
-        std::fs::write(home.join("config/node_key.json"), write_node_key(node_key).as_bytes())?;
-        std::fs::write(
-            home.join("config/priv_validator_key.json"),
-            write_priv_validator_key(&palisade_tests::comet_node::copy_of(consensus)).as_bytes(),
-        )?;
-        if !home.join("data/priv_validator_state.json").exists() {
-            put("data/priv_validator_state.json", r#"{"height":"0","round":0,"step":0}"#)?;
-        }
-        Ok(())
-    }
-
-    /// (Re)writes both configurations and starts both nodes; the sentry dials the validator.
-    fn start(&mut self, sentry: Sentry<'_>) -> Result<()> {
-        let id = Self::id(&self.validator);
-        let to_validator = format!("{id}@{VALIDATOR_WIRE}:26656");
-        let own = format!("tcp://{SENTRY}:26656");
-        let config = config("sentry", &own, "127.0.0.1", &to_validator, sentry);
-        self.write("sen", &self.sentry, &PrivateKey::from_seed(&[44; 32]), &config)?;
-        let hidden = Sentry { open: "127.0.0.1", ..Sentry::default() };
-        let own = format!("tcp://{VALIDATOR_WIRE}:26656");
-        let config = config_of_validator(&own, hidden);
-        self.write("val", &self.validator, &PrivateKey::from_seed(&[43; 32]), &config)?;
-        for host in ["val", "sen"] {
-            let mut command = self.internet.command(host, &self.line.program()?);
-            command.arg(self.line.verb()).arg("--home").arg(self.home(host));
-            self.running.push(Process::start(host, &mut command, &self.home(host).join("node.log"))?);
-        }
-        Ok(())
-    }
-
-    fn stop(&mut self) -> Result<()> {
-        for process in self.running.drain(..) {
-            process.terminate(Duration::from_secs(20))?;
-        }
-        Ok(())
-    }
-
-    /// What the live audit says from outside.
-    fn audit(&mut self, more: &[&str]) -> Result<(Option<i32>, Value)> {
-        self.audit_from("out", SENTRY, more)
-    }
-
-    /// Waits until the validator is a peer of the sentry, by the sentry's own RPC on its loopback.
-    fn validator_is_linked(&mut self) -> Result<()> {
-        until("the sentry has the validator as a peer", Duration::from_secs(60), || {
-            let (_, report) = self.audit_from("sen", "127.0.0.1", &[])?;
-            Ok(rules(&report).iter().any(|rule| rule == "hidden_node_in_answers").then_some(()))
-        })
-    }
-
-    fn audit_from(&mut self, host: &str, at: &str, more: &[&str]) -> Result<(Option<i32>, Value)> {
-        for process in &mut self.running {
-            process.still_runs()?;
-        }
-        let target = format!("{}@{at}:26656", Self::id(&self.sentry));
-        let private = Self::id(&self.validator);
-        let mut command = self.internet.command(host, &binaries::own("palisade-sentry")?);
-        command
-            .args(["audit", "--json", "--timeout", "2", "--target", &target, "--private", &private])
-            .args(more);
-        let output = command.output()?;
-        let report: Value = serde_json::from_slice(&output.stdout)
-            .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
-        Ok((output.status.code(), report))
-    }
-
-    /// Waits until the sentry answers with a node info and, if wanted, the validator is its peer.
-    fn ready(&mut self) -> Result<Value> {
-        until("the sentry answers", Duration::from_secs(60), || {
-            let (_, report) = self.audit(&["--pex-requests", "1"])?;
-            Ok(says(&report, "p2p").contains("node ").then_some(report))
-        })
-    }
-}
-
-fn genesis(line: Line, validator: &PrivateKey) -> Value {
-    use base64::prelude::{BASE64_STANDARD, Engine as _};
-    let key = validator.public();
-    let mut genesis = json!({
-        "genesis_time": "2024-01-01T00:00:00Z",
-        "chain_id": "probe-1",
-        "validators": [{
-            "address": key.address().to_string(),
-            "pub_key": {"type": "tendermint/PubKeyEd25519", "value": BASE64_STANDARD.encode(key.as_bytes())},
-            "power": "10",
-            "name": "",
-        }],
-        "app_hash": "",
-    });
-    if line != Line::V0_33 {
-        genesis["initial_height"] = "1".into();
-    }
-    genesis
-}
-
-fn config_of_validator(laddr: &str, hidden: Sentry<'_>) -> String {
-    config("validator", laddr, "127.0.0.1", "", hidden)
-}
-
-fn config(moniker: &str, laddr: &str, otherwise: &str, peers: &str, of: Sentry<'_>) -> String {
-    let open = if of.open.is_empty() { otherwise } else { of.open };
-    let Sentry { private_peer_ids, pex, rpc_unsafe, libp2p, .. } = of;
-    format!(
-        r#"proxy_app = "kvstore"
-moniker = "{moniker}"
-log_level = "info"
-
-[rpc]
-laddr = "tcp://{open}:26657"
-unsafe = {rpc_unsafe}
-pprof_laddr = "{open}:6060"
-
-[p2p]
-laddr = "{laddr}"
-persistent_peers = "{peers}"
-private_peer_ids = "{private_peer_ids}"
-addr_book_strict = true
-pex = {pex}
-
-[p2p.libp2p]
-enabled = {libp2p}
-
-[instrumentation]
-prometheus = true
-prometheus_listen_addr = "{open}:26660"
-"#
-    )
-}
-
-/// What was met at the first port of this service.
-fn says(report: &Value, service: &str) -> String {
-    let seen = report["seen"].as_array().unwrap().iter().find(|seen| seen["service"] == service);
-    seen.map(|seen| format!("{} {}", seen["state"].as_str().unwrap(), seen["says"].as_str().unwrap()))
-        .unwrap_or_default()
-}
-
-fn rules(report: &Value) -> Vec<String> {
-    let mut rules: Vec<String> = report["findings"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|finding| finding["rule"].as_str().unwrap().to_owned())
-        .collect();
-    rules.dedup();
-    rules
-}
 
 /// Everything open is found; the id in the private list but an old book is found; the scrubbed book is clean.
 fn leaks_are_found_and_fixes_hold(line: Line) -> Result<()> {
@@ -435,6 +237,52 @@ fn through_a_jump_host() -> Result<()> {
     ensure!(says(&found, "rest").starts_with("closed"), "{found:#}");
     ensure!(says(&found, "quic").starts_with("unknown UDP does not go through ssh"), "{found:#}");
     fleet.stop()
+}
+
+/// Vector 8: gRPC and REST of a Cosmos SDK node, at their usual ports.
+#[test]
+#[ignore = "needs real nodes and root: tests/run"]
+fn an_sdk_node_names_itself_by_grpc_and_rest() -> Result<()> {
+    if let Err(why) = Internet::possible() {
+        eprintln!("\n*** SKIPPED: gRPC and REST: {why:#}; nothing was tested ***\n");
+        return Ok(());
+    }
+    let (internet, scratch) = (Internet::new("sdk")?, Scratch::new()?);
+    let (hub, home) = (binaries::hub053()?, scratch.path().join("hub"));
+    let mut genesis = Command::new(&hub);
+    genesis.args([
+        "genesis",
+        "--chain",
+        "probe-2",
+        "--min-signed",
+        "0.5",
+        "--validators",
+        "4",
+        "--window",
+        "100",
+    ]);
+    genesis.args(["--timeout-commit", "1s", "--jail", "1h", "--home"]).arg(&home);
+    for (name, port) in [("rpc", 26657), ("p2p", 26656), ("grpc", 9090), ("rest", 1317)] {
+        genesis.arg(format!("--{name}-address")).arg(format!("127.0.0.1:{port}"));
+    }
+    let made = genesis.output()?;
+    ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let mut command = internet.command("out", &hub);
+    command.args(["run", "--log_level", "error", "--control", "127.0.0.1:7777", "--home"]).arg(&home);
+    let mut process = Process::start("hub053", &mut command, &scratch.path().join("hub.log"))?;
+    let report = until("gRPC and REST answer", Duration::from_secs(60), || {
+        process.still_runs()?;
+        let mut audit = internet.command("out", &binaries::own("palisade-sentry")?);
+        audit.args(["audit", "--json", "--timeout", "2", "--target"]);
+        let output = audit.arg(format!("{}@127.0.0.1:26656", "0".repeat(40))).output()?;
+        let report: Value = serde_json::from_slice(&output.stdout)?;
+        let up =
+            says(&report, "grpc").contains("gRPC of node") && says(&report, "rest").contains("node_info 200");
+        Ok(up.then_some(report))
+    })?;
+    // No node has the id of zeros, and the one that answers says which it has.
+    ensure!(rules(&report).iter().any(|rule| rule == "answers_with_declared_id"), "{report:#}");
+    process.terminate(Duration::from_secs(20)).map(|_| ())
 }
 
 /// An address book of `n` nodes that do not exist, the last of them with the id of the validator.
