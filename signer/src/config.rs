@@ -26,7 +26,10 @@ pub use self::{
     doppelganger::{DoppelgangerConfig, MAX_BLOCKS, RpcUrl},
     error::ConfigError,
     harden::HardenConfig,
-    key::{Backend, KeyConfig, Pkcs11Config, SecretSource, TokenName},
+    key::{
+        Backend, Connector, HsmConfig, KeyConfig, Password, Pkcs11Config, SecretSource, TokenName,
+        YubiHsmConfig,
+    },
     node::NodeAddr,
 };
 use self::{admin::RawAdmin, chain::RawChain, harden::RawHarden, key::RawKey};
@@ -81,7 +84,8 @@ impl Config {
         }
         once("key", raw.key.iter().map(|key| key.name().to_owned()))?;
         once("chain", raw.chain.iter().map(|chain| chain.id.clone()))?;
-        let keys: Vec<_> = raw.key.into_iter().map(|key| key.resolve(dir)).collect::<Result<_, _>>()?;
+        let keys = raw.key.into_iter().map(|key| key.resolve(dir)).collect::<Result<Vec<_>, _>>()?;
+        one_audit_log_for_each_device(&keys)?;
         let chains =
             raw.chain.into_iter().map(|chain| chain.resolve(&keys, dir)).collect::<Result<Vec<_>, _>>()?;
         // A node's listener serves one signer for one chain: the same address twice would fight over it.
@@ -102,6 +106,25 @@ impl Config {
     pub fn state_file(&self, chain_id: &str) -> PathBuf {
         self.state_dir.join(format!("{chain_id}.mark"))
     }
+}
+
+/// A device has one log: two keys in it share the file, and two devices never do.
+fn one_audit_log_for_each_device(keys: &[KeyConfig]) -> Result<(), ConfigError> {
+    let mut seen: Vec<&HsmConfig> = Vec::new();
+    for key in keys {
+        let Backend::YubiHsm(config) = &key.backend else { continue };
+        for hsm in std::iter::once(&config.primary).chain(&config.standby) {
+            if seen
+                .iter()
+                .any(|other| (other.connector == hsm.connector) != (other.audit_log == hsm.audit_log))
+            {
+                let what = "each device has one audit_log, and each audit_log one device";
+                return Err(ConfigError::Hsm { key: key.name.clone(), what });
+            }
+            seen.push(hsm);
+        }
+    }
+    Ok(())
 }
 
 fn once(what: &'static str, names: impl Iterator<Item = String>) -> Result<(), ConfigError> {
@@ -126,5 +149,20 @@ mod tests {
         assert_eq!(config.state_file("akashnet-2"), Path::new("/etc/palisade/state/akashnet-2.mark"));
         let nodes: Vec<_> = config.chains[0].nodes.iter().map(ToString::to_string).collect();
         assert_eq!(nodes, ["tcp://127.0.0.1:26659", "unix:///run/akash/privval.sock"]);
+    }
+
+    #[test]
+    fn the_commented_key_of_the_example_is_good_in_the_place_of_the_other() {
+        let text = include_str!("../signer.example.toml");
+        let (head, hsm) = text.split_once("# [[key]]").expect("there");
+        let hsm = format!("# [[key]]{hsm}").replace("\n# ", "\n").replacen("# ", "", 1);
+        let (before, softsign) = head.split_once("[[key]]").expect("there");
+        let (_, chains) = softsign.split_once("[[chain]]").expect("there");
+        let config =
+            Config::parse(&format!("{before}[[chain]]{chains}{hsm}"), Path::new("/etc")).expect("good");
+        let Backend::YubiHsm(hsm) = &config.keys[0].backend else { panic!("{:?}", config.keys) };
+        assert_eq!(hsm.primary.connector, Connector::Usb { serial: Some(7_550_054) });
+        assert_eq!(hsm.primary.audit_log, Path::new("/etc/audit/7550054.log"));
+        assert_eq!(hsm.standby.as_ref().map(|standby| standby.key_id), Some(100));
     }
 }

@@ -6,6 +6,8 @@
 //! Who checks a signature is not the backend but [`crate::keeper`], with the public key: a device, its driver or this very
 //! processor may compute wrongly, and a wrong deterministic signature gives the private key away.
 
+use std::sync::Arc;
+
 use comet::consensus::{PublicKey, Signature};
 use thiserror::Error;
 
@@ -45,7 +47,15 @@ pub trait Key: Send {
         drop(permit);
         Err(KeyError("this backend does not sign raw bytes".into()))
     }
+
+    /// Says what keeps the key from signing, to whoever asks while it is in use. Keys in memory have nothing to say.
+    fn health(&self) -> Option<Health> {
+        None
+    }
 }
+
+/// What keeps a key from signing, a line each.
+pub type Health = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
 
 /// The key did not sign. The mark is durable, so asking again repeats it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -3,11 +3,14 @@
 //! Label sets are closed: chain ids and nodes from the configuration, types, results and reasons from enums. What is not
 //! known has no series: a height of 0 would look like a fact.
 
+pub mod hsm;
+
 use prometheus::{
     Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, TextEncoder,
 };
 
+use self::hsm::HsmMetrics;
 use crate::mark::Hrs;
 
 /// Buckets from 5 µs to 2.5 s: a local signature takes 0.1 ms, an HSM 100 ms, the budget is 2.5 s.
@@ -57,6 +60,8 @@ pub struct Metrics {
     pub reload_success: IntGauge,
     /// Configurations that were refused while the old one stayed.
     pub reload_failures: IntCounter,
+    /// Keys in hardware.
+    pub hsm: HsmMetrics,
 }
 
 // === impl Metrics ===
@@ -160,6 +165,7 @@ impl Metrics {
                     "Configurations that were refused while the old one stayed.",
                 )),
             ),
+            hsm: HsmMetrics::new(&registry),
             registry,
         };
         gauge(&metrics.registry, "build_info", "Version of the program.", &["version"])
@@ -258,6 +264,14 @@ config_reload_failures_total counter
 config_reload_success_timestamp_seconds gauge 
 doppelganger_found gauge chain_id
 double_sign_prevented_total counter chain_id,reason
+hsm_commands_in_session gauge hsm,key
+hsm_errors_total counter hsm,key,reason
+hsm_log_entries_total counter hsm,key
+hsm_log_entries_unread gauge hsm,key
+hsm_queue_wait_seconds histogram hsm,key
+hsm_sessions_total counter hsm,key
+hsm_sign_duration_seconds histogram hsm,key
+hsm_up gauge hsm,key
 key_stopped gauge key
 last_request_timestamp_seconds gauge chain_id,node
 last_signed_height gauge chain_id
@@ -288,6 +302,15 @@ vote_extension_resigned_total counter chain_id
         m.key_stopped.with_label_values(&["k"]).set(0);
         m.chain_paused.with_label_values(&["c", "k"]).set(1);
         m.doppelganger_found.with_label_values(&["c"]).set(0);
+        let hsm = &["k", "primary"][..];
+        for gauge in [&m.hsm.up, &m.hsm.commands_in_session, &m.hsm.log_unread] {
+            gauge.with_label_values(hsm).set(1);
+        }
+        m.hsm.sessions.with_label_values(hsm).inc();
+        m.hsm.log_entries.with_label_values(hsm).inc();
+        m.hsm.errors.with_label_values(&["k", "primary", "timeout"]).inc();
+        m.hsm.queue_wait.with_label_values(hsm).observe(0.1);
+        m.hsm.sign_duration.with_label_values(hsm).observe(0.1);
         m.reloaded(1_700_000_000);
 
         let mut seen = String::new();

@@ -12,6 +12,7 @@
 pub mod auth_key;
 pub mod capability;
 pub mod command;
+pub mod der;
 pub mod frame;
 pub mod log;
 pub mod object;

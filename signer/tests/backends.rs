@@ -21,6 +21,7 @@ use palisade_signer::{
     io::{check_cmd, key, key_cmd, store_file},
     keeper::{Answer, Failure, Keeper, Signed},
     mark::{Hrs, Identity, Mark},
+    metrics::Metrics,
     request::Request,
     store::{Storage, Store},
 };
@@ -37,7 +38,7 @@ fn config(dir: &TempDir, key: &str) -> Config {
 }
 
 fn keeper(config: &Config) -> Keeper<impl Storage + use<>> {
-    let key = key::open(&config.keys[0].backend).unwrap();
+    let key = key::open("k", &config.keys[0].backend, &Metrics::new("t").hsm).unwrap();
     let identity = Identity { chain_id: requests::CHAIN.into(), public_key: key.public_key().clone() };
     let path = config.state_file(requests::CHAIN);
     if !path.exists() {
@@ -62,7 +63,8 @@ fn signed(answer: Answer) -> Signed {
 
 /// What every backend has to do with every type of key.
 fn suite(config: &Config, key_type: KeyType) {
-    let public = key::open(&config.keys[0].backend).unwrap().public_key().clone();
+    let public =
+        key::open("k", &config.keys[0].backend, &Metrics::new("t").hsm).unwrap().public_key().clone();
     assert_eq!(public.key_type(), key_type);
     let mut first = keeper(config);
     let mut last = None;

@@ -46,6 +46,14 @@ pub enum ConfigError {
         /// What is wrong.
         what: String,
     },
+    /// A key in a YubiHSM that cannot be meant so.
+    #[error("key {key:?}: {what}")]
+    Hsm {
+        /// The key.
+        key: String,
+        /// What is wrong.
+        what: &'static str,
+    },
     /// A chain that nobody asks for.
     #[error("chain {0:?} has no nodes")]
     NoNodes(String),

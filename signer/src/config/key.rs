@@ -1,10 +1,14 @@
 //! `[[key]]`: which key, and where it lives.
 
+mod yubihsm;
+
 use std::path::{Path, PathBuf};
 
 use comet::consensus::KeyType;
 use serde::Deserialize;
 
+use self::yubihsm::RawYubiHsm;
+pub use self::yubihsm::{Connector, HsmConfig, Password, YubiHsmConfig};
 use crate::config::ConfigError;
 
 #[derive(Debug, Deserialize)]
@@ -26,6 +30,7 @@ pub(super) enum RawKey {
         pin_file: Option<PathBuf>,
         pin_credential: Option<String>,
     },
+    Yubihsm(Box<RawYubiHsm>),
 }
 
 /// One consensus key.
@@ -45,6 +50,8 @@ pub enum Backend {
         /// `priv_validator_key.json`.
         source: SecretSource,
     },
+    /// A YubiHSM 2.
+    YubiHsm(Box<YubiHsmConfig>),
     /// A token behind a PKCS#11 module.
     Pkcs11(Pkcs11Config),
 }
@@ -88,8 +95,10 @@ pub enum TokenName {
 
 impl RawKey {
     pub(super) fn name(&self) -> &str {
-        let (Self::Softsign { name, .. } | Self::Pkcs11 { name, .. }) = self;
-        name
+        match self {
+            Self::Softsign { name, .. } | Self::Pkcs11 { name, .. } => name,
+            Self::Yubihsm(raw) => &raw.name,
+        }
     }
 
     pub(super) fn resolve(self, dir: &Path) -> Result<KeyConfig, ConfigError> {
@@ -97,6 +106,10 @@ impl RawKey {
             Self::Softsign { name, path, credential } => {
                 let source = source(&name, dir, ["path", "credential"], path, credential)?;
                 Ok(KeyConfig { name, backend: Backend::Softsign { source } })
+            }
+            Self::Yubihsm(raw) => {
+                let (name, config) = raw.resolve(dir)?;
+                Ok(KeyConfig { name, backend: Backend::YubiHsm(Box::new(config)) })
             }
             Self::Pkcs11 { name, r#type, module, token, slot, label, id, pin_file, pin_credential } => {
                 let wrong = |what| ConfigError::Key { name: name.clone(), what };

@@ -21,17 +21,24 @@ pub struct Finding {
 pub fn check(config: &Config, path: &Path) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, key_config) in config.keys.iter().enumerate() {
-        let opened = key::open(&key_config.backend);
-        let public_key = opened.as_ref().ok().map(|key| key.public_key().clone());
-        let result = match opened {
-            Ok(key) => {
-                let news = format!("{} public key {}", key.public_key().key_type(), key.public_key());
-                Ok(key.remarks().iter().fold(news, |news, remark| format!("{news}; warning: {remark}")))
+        let subject = format!("key {}", key_config.name);
+        let glance = match key::glance(&key_config.backend) {
+            Ok(glance) => glance,
+            Err(error) => {
+                findings.push(Finding { subject, result: Err((error.to_string(), error.remedy())) });
+                continue;
             }
-            Err(error) => Err((error.to_string(), error.remedy())),
         };
-        findings.push(Finding { subject: format!("key {}", key_config.name), result });
-        let Some(public_key) = public_key else { continue };
+        let public_key = glance.public_key;
+        let news = format!("{} public key {public_key}", public_key.key_type());
+        let news = glance.remarks.iter().fold(news, |news, remark| format!("{news}; warning: {remark}"));
+        findings.push(Finding { subject: subject.clone(), result: Ok(news) });
+        findings.extend(
+            glance.findings.into_iter().map(|(found, remedy)| Finding {
+                subject: subject.clone(),
+                result: Err((found, Some(remedy))),
+            }),
+        );
         for chain in config.chains.iter().filter(|chain| chain.key == index) {
             let identity = Identity { chain_id: chain.id.clone(), public_key: public_key.clone() };
             let result = match store_file::read(&config.state_file(&chain.id), &identity) {

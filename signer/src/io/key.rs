@@ -3,7 +3,9 @@
 pub mod pkcs11;
 pub mod softsign;
 pub mod source;
+pub mod yubihsm;
 
+use comet::consensus::PublicKey;
 use thiserror::Error;
 
 use crate::{
@@ -12,10 +14,12 @@ use crate::{
         key::{
             pkcs11::{Pkcs11Error, Pkcs11Key},
             softsign::Softsign,
+            yubihsm::{OpenHsmError, YubiHsm, inspect::inspect},
         },
         secret_file::SecretFileError,
     },
     key::Key,
+    metrics::hsm::HsmMetrics,
 };
 
 /// Text of the self-test. It is no delimited protobuf of any vote, proposal or extension.
@@ -41,13 +45,44 @@ pub enum OpenKeyError {
     /// It signs, but the signature does not verify.
     #[error("the key failed its self-test: a signature of its own does not verify")]
     SelfTest,
+    /// A key in hardware.
+    #[error(transparent)]
+    Hsm(#[from] OpenHsmError),
 }
 
-/// Opens the key of a backend.
-pub fn open(backend: &Backend) -> Result<Box<dyn Key>, OpenKeyError> {
+/// What can be known of a key without using it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glance {
+    /// The key.
+    pub public_key: PublicKey,
+    /// What is not as it should be, and what can be done.
+    pub findings: Vec<(String, String)>,
+    /// What an operator should know, and may want so.
+    pub remarks: Vec<String>,
+}
+
+/// Opens the key of a backend to sign with; `name` is its name in metrics and logs.
+pub fn open(name: &str, backend: &Backend, hsm: &HsmMetrics) -> Result<Box<dyn Key>, OpenKeyError> {
     match backend {
         Backend::Softsign { source } => Ok(Box::new(Softsign::open(source)?)),
         Backend::Pkcs11(config) => Ok(Box::new(Pkcs11Key::open(config)?)),
+        Backend::YubiHsm(config) => Ok(Box::new(YubiHsm::open(name, config, hsm)?)),
+    }
+}
+
+/// Looks at the key of a backend, also beside the signer that uses it.
+pub fn glance(backend: &Backend) -> Result<Glance, OpenKeyError> {
+    let of = |key: &dyn Key| {
+        let (public_key, remarks) = (key.public_key().clone(), key.remarks());
+        Glance { public_key, findings: Vec::new(), remarks }
+    };
+    match backend {
+        Backend::Softsign { source } => Ok(of(&Softsign::open(source)?)),
+        Backend::Pkcs11(config) => Ok(of(&Pkcs11Key::open(config)?)),
+        Backend::YubiHsm(config) => {
+            let seen = inspect(config)?;
+            Ok(Glance { public_key: seen.public_key, findings: seen.findings, remarks: seen.remarks })
+        }
     }
 }
 
@@ -63,6 +98,7 @@ impl OpenKeyError {
             Self::File(file) => file.remedy(),
             Self::Pkcs11(error) => error.remedy(),
             Self::Content { .. } | Self::SelfTest => None,
+            Self::Hsm(hsm) => hsm.remedy(),
         }
     }
 }

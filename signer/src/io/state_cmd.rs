@@ -101,9 +101,9 @@ impl Target {
     /// Opens the key of a chain.
     pub fn of(config: &Config, chain: &ChainConfig) -> Result<Self, StateError> {
         let key_config = &config.keys[chain.key];
-        let key = key::open(&key_config.backend)
+        let key = key::glance(&key_config.backend)
             .map_err(|source| StateError::Key { name: key_config.name.clone(), source })?;
-        let identity = Identity { chain_id: chain.id.clone(), public_key: key.public_key().clone() };
+        let identity = Identity { chain_id: chain.id.clone(), public_key: key.public_key };
         Ok(Self { identity, path: config.state_file(&chain.id) })
     }
 

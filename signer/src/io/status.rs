@@ -14,6 +14,7 @@ use crate::{
     doppelganger::Standing,
     io::{desk::Desk, doppelganger::Gate, link::LinkHandle},
     keeper::Brake,
+    key::Health,
     latency::Latency,
     mark::Hrs,
     metrics::Metrics,
@@ -52,6 +53,8 @@ pub(crate) struct Status {
 pub(crate) struct View {
     pub(crate) keys: Vec<(String, Arc<Desk>)>,
     pub(crate) chains: Vec<ChainView>,
+    /// Keys that have something to say while they are in use.
+    pub(crate) healths: Vec<(String, Health)>,
     pub(crate) links: Vec<Arc<LinkHandle>>,
     /// Of each chain that is served.
     pub(crate) gates: Vec<(String, Arc<Gate>)>,
@@ -213,6 +216,9 @@ impl Status {
                 }
                 Standing::Cleared(_) | Standing::Settled(_) => {}
             }
+        }
+        for (name, health) in &view.healths {
+            troubles.extend(health().into_iter().map(|trouble| format!("key {name}: {trouble}")));
         }
         let mut chains: Vec<_> = view.links.iter().map(|link| link.status().chain_id.as_str()).collect();
         chains.dedup();

@@ -75,9 +75,10 @@ pub enum StartError {
     Thread(std::io::Error),
 }
 
-pub(super) fn open_key(config: &Config, name: &str) -> Result<Box<dyn Key>, StartError> {
+pub(super) fn open_key(config: &Config, name: &str, metrics: &Metrics) -> Result<Box<dyn Key>, StartError> {
     let key = config.keys.iter().find(|key| key.name == name).expect("the plan names keys of this file");
-    key::open(&key.backend).map_err(|source| StartError::Key { name: name.into(), source })
+    key::open(name, &key.backend, &metrics.hsm)
+        .map_err(|source| StartError::Key { name: name.into(), source })
 }
 
 pub(super) fn open_store(

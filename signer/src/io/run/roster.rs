@@ -27,7 +27,7 @@ use crate::{
         status::{ChainView, LinkStatus, View},
     },
     keeper::{Brake, Keeper},
-    key::Key,
+    key::{Health, Key},
     metrics::Metrics,
     pause::Paused,
     reload::Plan,
@@ -41,6 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 struct KeyAtWork {
     public_key: PublicKey,
     desk: Arc<Desk>,
+    health: Option<Health>,
     /// By chain id.
     chains: BTreeMap<String, ChainAtWork>,
 }
@@ -82,7 +83,7 @@ impl Roster {
     ) -> Result<Opened, StartError> {
         let mut opened = Opened { keys: BTreeMap::new(), stores: BTreeMap::new() };
         for name in &plan.keys_added {
-            opened.keys.insert(name.clone(), open_key(config, name)?);
+            opened.keys.insert(name.clone(), open_key(config, name, metrics)?);
         }
         for id in &plan.chains_added {
             let name = key_of(config, chain(config, id));
@@ -130,9 +131,9 @@ impl Roster {
             }
         }
         for (name, key) in keys {
-            let public_key = key.public_key().clone();
+            let (public_key, health) = (key.public_key().clone(), key.health());
             let desk = Arc::new(Desk::new(Keeper::new(key, Vec::new())));
-            self.keys.insert(name, KeyAtWork { public_key, desk, chains: BTreeMap::new() });
+            self.keys.insert(name, KeyAtWork { public_key, desk, health, chains: BTreeMap::new() });
         }
         for id in &plan.chains_added {
             let key = self.keys.get_mut(key_of(config, chain(config, id))).expect("opened or at work");
@@ -240,8 +241,11 @@ impl Roster {
             let at_work = self.keys.values().find_map(|key| key.chains.get(&chain.id))?;
             Some((chain.id.clone(), Arc::clone(&at_work.gate)))
         });
+        let health = |name: &String| Some((name.clone(), self.keys.get(name)?.health.clone()?));
+        let healths = config.keys.iter().filter_map(|key| health(&key.name));
         View {
             keys: keys.collect(),
+            healths: healths.collect(),
             chains: chains.collect(),
             links: links.collect(),
             gates: gates.collect(),

@@ -1,0 +1,471 @@
+//! The YubiHSM backend against the simulator: it signs, keeps the log, and survives everything that a device does.
+#![allow(clippy::unwrap_used)] // a test's helpers are tests as well
+
+#[path = "support/hsm.rs"]
+mod hsm;
+#[path = "support/requests.rs"]
+mod requests;
+
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use hsm::{AUTH_KEY, Bench, KEY, Plan, SEED, admin, config, device};
+use palisade_signer::{
+    config::{Config, Connector},
+    io::key::yubihsm::{BUDGET, YubiHsm, audit, connector, inspect::inspect, session::Session},
+    metrics::Metrics,
+    yubihsm::{auth_key::AuthKey, command, refusal::Refusal},
+};
+use palisade_yubihsm_sim::{Config as SimConfig, Fault, Strike};
+
+/// What a caller is promised, and the grace of the thread that answers for a hung one.
+const PROMISE: Duration = BUDGET.saturating_add(Duration::from_millis(500));
+
+fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn refused(config: &palisade_signer::config::YubiHsmConfig) -> String {
+    YubiHsm::open("own", config, &Metrics::new("t").hsm).err().expect("it must not open").to_string()
+}
+
+#[test]
+fn every_signature_is_in_the_log_and_the_log_is_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let sim = device(&Plan::default());
+    let mut bench = Bench::new(&config(dir.path(), &[&sim], ""));
+    for _ in 0..150 {
+        bench.sign().unwrap();
+    }
+    drop(bench);
+    let log = std::fs::read_to_string(dir.path().join("audit-0")).unwrap();
+    assert!(audit::verify(&dir.path().join("audit-0")).unwrap() >= 100, "{log}");
+    assert!(log.matches(" sign-eddsa length=").count() >= 100, "{log}");
+    assert!(sim.device(|device| device.log().entries().len()) < 62);
+    // What was not read before the end is read after the next start.
+    drop(Bench::new(&config(dir.path(), &[&sim], "")));
+    let log = std::fs::read_to_string(dir.path().join("audit-0")).unwrap();
+    assert_eq!(log.matches(" sign-eddsa length=").count(), 150);
+    audit::verify(&dir.path().join("audit-0")).unwrap();
+}
+
+#[test]
+fn secp256k1_signs_as_either_chain_has_it_and_repeats_itself() {
+    let plan =
+        || Plan { secp256k1: true, auth_capabilities: &["sign-ecdsa", "get-log-entries"], ..Plan::default() };
+    for (key_type, length) in
+        [("", 64), ("key_type = \"secp256k1\"\n", 64), ("key_type = \"secp256k1eth\"\n", 65)]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let sim = device(&plan());
+        let mut bench = Bench::new(&config(dir.path(), &[&sim], key_type));
+        for _ in 0..20 {
+            let signature = bench.sign().unwrap();
+            assert_eq!(signature.len(), length, "{key_type}");
+            assert_eq!(bench.sign_again().unwrap(), signature, "the device would sign otherwise each time");
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let error = refused(&config(dir.path(), &[&device(&plan())], "key_type = \"ed25519\"\n"));
+    assert!(error.contains("is secp256k1, which is not the type wanted"), "{error}");
+}
+
+#[test]
+fn a_passing_fault_costs_no_signature() {
+    let dir = tempfile::tempdir().unwrap();
+    let sim = device(&Plan::default());
+    let mut bench = Bench::new(&config(dir.path(), &[&sim], ""));
+    let faults = [
+        Fault::DropBefore,
+        Fault::DropAfter,
+        Fault::Status(500),
+        Fault::Answer(vec![]),
+        Fault::Answer(b"<html>".to_vec()),
+        Fault::Answer(vec![0x7f, 0, 1, 3]),
+        Fault::Answer(vec![0xff; 4000]),
+        Fault::FlipBit(3),
+        Fault::FlipBit(200),
+        Fault::Truncate(5),
+        Fault::RebootBefore,
+        Fault::RebootAfter,
+        Fault::LoseSessions,
+        Fault::Delay(Duration::from_millis(300)),
+    ];
+    for fault in faults {
+        sim.strike(Strike { command: Some(command::SIGN_EDDSA), after: 0, fault: fault.clone() });
+        bench.sign().unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+        assert_eq!(sim.faults_left(), 0, "{fault:?}");
+        bench.sign().unwrap_or_else(|error| panic!("after {fault:?}: {error}"));
+    }
+    sim.advance(Duration::from_secs(31));
+    bench.sign().expect("a session that the device forgot is made anew");
+    drop(bench);
+    audit::verify(&dir.path().join("audit-0")).unwrap();
+}
+
+#[test]
+fn a_hanging_device_holds_nobody_longer_than_promised() {
+    let dir = tempfile::tempdir().unwrap();
+    let sim = device(&Plan::default());
+    let mut bench = Bench::new(&config(dir.path(), &[&sim], ""));
+    bench.sign().unwrap();
+    sim.freeze(true);
+    for _ in 0..3 {
+        let asked = Instant::now();
+        let error = bench.sign().unwrap_err();
+        assert!(asked.elapsed() < PROMISE, "{:?}: {error}", asked.elapsed());
+    }
+    assert_eq!(bench.up("primary"), 0);
+    sim.freeze(false);
+    soon("the device is back", || bench.sign().is_ok());
+    assert!(sim.device(|device| device.session_count()) <= 16);
+}
+
+#[test]
+fn a_connector_that_is_killed_and_started_again_is_found_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let sim = device(&Plan::default());
+    let mut bench = Bench::new(&config(dir.path(), &[&sim], ""));
+    for _ in 0..5 {
+        sim.disconnect_clients();
+        bench.sign().unwrap();
+        sim.device(palisade_yubihsm_sim::Device::reboot);
+        bench.sign().unwrap();
+    }
+}
+
+#[test]
+fn no_session_is_left_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let sim = device(&Plan::default());
+    for _ in 0..40 {
+        Bench::new(&config(dir.path(), &[&sim], "")).sign().unwrap();
+    }
+    soon("all are closed", || sim.device(|device| device.session_count()) == 0);
+}
+
+#[test]
+fn a_device_that_ends_a_session_for_its_commands_is_asked_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let sim =
+        device(&Plan { sim: SimConfig { command_limit: 20, ..SimConfig::default() }, ..Plan::default() });
+    let mut bench = Bench::new(&config(dir.path(), &[&sim], ""));
+    for _ in 0..60 {
+        bench.sign().unwrap();
+    }
+    assert!(bench.metrics.hsm.sessions.with_label_values(&["own", "primary"]).get() > 2);
+}
+
+#[test]
+fn a_full_log_is_drained_and_the_signature_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let sim = device(&Plan::default());
+    let mut bench = Bench::new(&config(dir.path(), &[&sim], ""));
+    let mut admin = admin(&sim);
+    while admin.echo(b"noise").is_ok() {}
+    assert!(sim.device(|device| device.log().is_stuck()), "the device refuses what it audits");
+    bench.sign().unwrap();
+    drop(bench);
+    audit::verify(&dir.path().join("audit-0")).unwrap();
+}
+
+#[test]
+fn a_log_that_lost_entries_stops_the_key_and_says_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let sim = device(&Plan::default());
+    let mut bench = Bench::new(&config(dir.path(), &[&sim], ""));
+    bench.sign().unwrap();
+    let mut admin = admin(&sim);
+    // Somebody else reads the log and frees it, twice, with commands in between.
+    for _ in 0..2 {
+        admin.echo(b"unseen").unwrap();
+        let page = admin.log_entries().unwrap();
+        admin.set_log_index(page.entries.last().unwrap().number()).unwrap();
+    }
+    admin.echo(b"seen").unwrap();
+    let mut last = Ok(vec![]);
+    for _ in 0..80 {
+        last = bench.sign();
+        if last.is_err() {
+            break;
+        }
+    }
+    let error = (0..2).map(|_| bench.sign().unwrap_err()).last().unwrap();
+    assert!(error.contains("does not follow") && error.contains("try: "), "{last:?} {error}");
+    drop(bench);
+    assert!(refused(&config(dir.path(), &[&sim], "")).contains("does not follow"), "also after a restart");
+}
+
+#[test]
+fn an_interrupted_drain_neither_loses_nor_doubles_an_entry() {
+    let dir = tempfile::tempdir().unwrap();
+    let sim = device(&Plan::default());
+    for fault in [Fault::DropBefore, Fault::DropAfter, Fault::RebootBefore, Fault::RebootAfter] {
+        for struck in [command::GET_LOG_ENTRIES, command::SET_LOG_INDEX] {
+            let mut bench = Bench::new(&config(dir.path(), &[&sim], ""));
+            sim.strike(Strike { command: Some(struck), after: 0, fault: fault.clone() });
+            for _ in 0..20 {
+                bench.sign().unwrap();
+            }
+            soon("the drain was struck", || sim.faults_left() == 0);
+        }
+    }
+    drop(Bench::new(&config(dir.path(), &[&sim], "")));
+    audit::verify(&dir.path().join("audit-0")).unwrap();
+    let log = std::fs::read_to_string(dir.path().join("audit-0")).unwrap();
+    assert_eq!(log.matches(" sign-eddsa length=").count(), 160);
+}
+
+#[test]
+fn a_torn_line_of_the_log_is_written_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let sim = device(&Plan::default());
+    Bench::new(&config(dir.path(), &[&sim], "")).sign().unwrap();
+    let path = dir.path().join("audit-0");
+    let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+    file.write_all(b"{\"serial\":7550054,\"read\":17").unwrap();
+    drop(file);
+    Bench::new(&config(dir.path(), &[&sim], "")).sign().unwrap();
+    audit::verify(&path).unwrap();
+}
+
+#[test]
+fn the_log_of_another_device_is_not_continued() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = device(&Plan::default());
+    drop(Bench::new(&config(dir.path(), &[&first], "")));
+    let second = device(&Plan { sim: SimConfig { serial: 42, ..SimConfig::default() }, ..Plan::default() });
+    let error = refused(&config(dir.path(), &[&second], ""));
+    assert!(error.contains("is that of the device 7550054, this one is 42"), "{error}");
+}
+
+#[test]
+fn missing_rights_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let no_sign = device(&Plan { auth_capabilities: &["get-log-entries"], ..Plan::default() });
+    let error = Bench::new(&config(dir.path(), &[&no_sign], "")).sign().unwrap_err();
+    assert!(error.contains("sign-eddsa: the device refuses: insufficient permissions"), "{error}");
+    let no_log = device(&Plan { auth_capabilities: &["sign-eddsa"], ..Plan::default() });
+    let error = refused(&config(dir.path(), &[&no_log], ""));
+    assert!(error.contains("get-log-entries: the device refuses"), "{error}");
+    let elsewhere = device(&Plan { auth_domain: 2, ..Plan::default() });
+    let error = refused(&config(dir.path(), &[&elsewhere], ""));
+    assert!(error.contains("object not found") && error.contains("try: "), "{error}");
+    let good = device(&Plan::default());
+    let config = config(dir.path(), &[&good], "");
+    std::fs::write(dir.path().join("password"), "wrong").unwrap();
+    assert!(refused(&config).contains("wrong password for authentication key 4"));
+}
+
+#[test]
+fn check_finds_what_the_signer_could_do_without() {
+    let dir = tempfile::tempdir().unwrap();
+    let wide = device(&Plan {
+        auth_capabilities: &["sign-eddsa", "get-log-entries", "export-wrapped"],
+        ..Plan::default()
+    });
+    let seen = inspect(&config(dir.path(), &[&wide], "")).unwrap();
+    assert_eq!(seen.findings.len(), 1, "{seen:?}");
+    assert!(seen.findings[0].0.ends_with("read the log: export-wrapped"), "{seen:?}");
+    let least = device(&Plan::default());
+    let other = device(&Plan { seed: [8; 32], ..Plan::default() });
+    assert!(inspect(&config(dir.path(), &[&least], "")).unwrap().findings.is_empty());
+    let seen = inspect(&config(dir.path(), &[&least, &other], "")).unwrap();
+    assert!(seen.findings[0].0.contains("standby holds another key"), "{seen:?}");
+}
+
+#[test]
+fn an_oversized_message_is_refused_and_harms_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let sim = device(&Plan::default());
+    let mut session = Session::connect(
+        &Connector::parse(&sim.url(), Path::new("/")).unwrap(),
+        AUTH_KEY,
+        &AuthKey::from_password(b"only for signing"),
+        Duration::from_secs(1),
+    )
+    .unwrap();
+    for length in [2_027, 2_030, 2_047, 4_096, 1 << 20] {
+        let error = session.sign_eddsa(KEY, &vec![1; length]).unwrap_err().to_string();
+        assert!(error.contains("at most 2048 bytes"), "{length}: {error}");
+        session.sign_eddsa(KEY, &[1; 2_026]).unwrap();
+    }
+    drop(session);
+    Bench::new(&config(dir.path(), &[&sim], "")).sign().unwrap();
+}
+
+#[test]
+fn the_standby_takes_over_and_hands_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let (primary, standby) = (device(&Plan::default()), device(&Plan::default()));
+    let mut bench = Bench::new(&config(dir.path(), &[&primary, &standby], ""));
+    let signed = |sim: &palisade_yubihsm_sim::Handle| {
+        sim.commands().into_iter().filter(|code| *code == command::SIGN_EDDSA).count()
+    };
+    bench.sign().unwrap();
+    assert_eq!((signed(&primary), signed(&standby)), (1, 0));
+    for _ in 0..2 {
+        primary.freeze(true);
+        let asked = Instant::now();
+        bench.sign().expect("the standby signs");
+        assert!(asked.elapsed() < PROMISE);
+        let before = signed(&standby);
+        let asked = Instant::now();
+        bench.sign().unwrap();
+        assert!(asked.elapsed() < Duration::from_millis(900), "who is known to be down is not asked first");
+        assert_eq!(signed(&standby), before + 1);
+        primary.freeze(false);
+        soon("the primary is up again", || bench.up("primary") == 1);
+        let before = signed(&primary);
+        bench.sign().unwrap();
+        assert_eq!(signed(&primary), before + 1, "the primary signs again");
+    }
+}
+
+#[test]
+fn a_start_needs_one_device_and_refuses_two_different_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let (primary, standby) = (device(&Plan::default()), device(&Plan::default()));
+    let config_of_both = config(dir.path(), &[&primary, &standby], "");
+    drop(primary);
+    Bench::new(&config_of_both).sign().expect("the standby alone is enough");
+    let primary = device(&Plan::default());
+    let other = device(&Plan { seed: [8; 32], ..Plan::default() });
+    std::fs::remove_file(dir.path().join("audit-0")).ok();
+    std::fs::remove_file(dir.path().join("audit-1")).unwrap();
+    let error = refused(&config(dir.path(), &[&primary, &other], ""));
+    assert!(error.contains("in this device and"), "{error}");
+    drop(standby);
+    assert!(refused(&config_of_both).contains("try: "), "no device at all");
+}
+
+#[test]
+fn a_wrong_signature_never_leaves() {
+    let dir = tempfile::tempdir().unwrap();
+    let sim = device(&Plan::default());
+    let mut bench = Bench::new(&config(dir.path(), &[&sim], ""));
+    bench.sign().unwrap();
+    // The key is exchanged behind the signer's back; the session goes on.
+    let mut admin = admin(&sim);
+    let info = admin.object_info(KEY, palisade_signer::yubihsm::object::ObjectType::ASYMMETRIC_KEY).unwrap();
+    admin.delete(KEY, info.kind).unwrap();
+    let new = palisade_signer::io::key::yubihsm::commands::NewObject {
+        id: KEY,
+        label: palisade_signer::yubihsm::object::label("other").unwrap(),
+        domains: info.domains,
+        capabilities: info.capabilities,
+        algorithm: info.algorithm,
+    };
+    admin.put_asymmetric(&new, &[9; 32]).unwrap();
+    let error = bench.sign().unwrap_err();
+    assert!(error.contains("does not verify"), "{error}");
+    assert_ne!(SEED, [9; 32]);
+}
+
+/// Accepts, and then sends nothing, or a byte now and then.
+#[test]
+fn a_connector_that_drips_is_given_up_in_time() {
+    for drip in [false, true] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = format!("http://{}", listener.local_addr().unwrap());
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n" {
+                thread::sleep(Duration::from_millis(100));
+                if drip && stream.write_all(&[*byte]).is_err() {
+                    return;
+                }
+            }
+        });
+        let asked = Instant::now();
+        let key = AuthKey::from_password(b"x");
+        let connector = Connector::parse(&at, Path::new("/")).unwrap();
+        let error = Session::connect(&connector, 4, &key, Duration::from_millis(500)).err().unwrap();
+        assert!(asked.elapsed() < Duration::from_secs(2), "{error}");
+        assert!(error.to_string().contains("no answer in time"), "{error}");
+        server.join().unwrap();
+    }
+}
+
+#[test]
+fn clients_of_the_served_device_cannot_disturb_the_signer() {
+    let dir = tempfile::tempdir().unwrap();
+    let sim = device(&Plan::default());
+    let socket = format!("unix://{}", dir.path().join("hsm.sock").display());
+    let mut bench = Bench::new(&config(dir.path(), &[&sim], &format!("connector_listen = {socket:?}\n")));
+    bench.sign().unwrap();
+    let served = Connector::parse(&socket, Path::new("/")).unwrap();
+    let key = AuthKey::from_password(b"password");
+    let mut operator = Session::connect(&served, 1, &key, Duration::from_secs(2)).unwrap();
+    assert_eq!(operator.echo(b"hello").unwrap(), b"hello");
+    bench.sign().unwrap();
+    // Nobody gets at a session of the signer, and nobody gets all of the device's.
+    let mut held = Vec::new();
+    let refused = loop {
+        match Session::connect(&served, 1, &key, Duration::from_secs(2)) {
+            Ok(session) => held.push(session),
+            Err(error) => break error,
+        }
+        assert!(held.len() < 16);
+    };
+    assert_eq!(refused.refusal(), Some(Refusal::SESSIONS_FULL));
+    assert_eq!(held.len(), 7);
+    bench.sign().unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(dir.path().join("hsm.sock")).unwrap().permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o600);
+    // The status that Yubico's tools ask for, and what is not there.
+    let local = connector::serve_connector(
+        &Connector::parse_listen("127.0.0.1:0", Path::new("/")).unwrap(),
+        &Connector::parse(&sim.url(), Path::new("/")).unwrap(),
+    )
+    .unwrap();
+    let ask = |head: &str| {
+        let mut stream = std::net::TcpStream::connect(local.address().trim_start_matches("http://")).unwrap();
+        stream.write_all(format!("{head} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 5\r\n\r\n\x05\x00\x01\x00x").as_bytes()).unwrap();
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        answer
+    };
+    assert!(ask("GET /connector/status").contains("status=OK\nserial=*\n"));
+    assert!(ask("GET /").starts_with("HTTP/1.1 404"));
+    assert!(ask("POST /connector/api").starts_with("HTTP/1.1 400"), "a frame that is longer than it says");
+}
+
+#[test]
+fn configurations_that_cannot_be_meant_so_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, two) = (device(&Plan::default()), device(&Plan::default()));
+    let key = hsm::toml(dir.path(), &[&one, &two], "");
+    let parse = |key: &str| {
+        let head = "state_dir = \"state\"\nlisten = \"127.0.0.1:0\"\n";
+        let chain = "[[chain]]\nid = \"test-1\"\nkey = \"own\"\nnodes = [\"tcp://127.0.0.1:1\"]\n";
+        Config::parse(&format!("{head}{key}\n{chain}"), dir.path())
+            .map(|_| ())
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(parse(&key), Ok(()));
+    for (from, to, why) in [
+        ("auth_key = 4", "auth_key = 1", "auth_key 1 is the factory's"),
+        ("password_file = \"password\"", "", "either password_file or credential"),
+        ("audit-1", "audit-0", "audit_log of its own"),
+        (two.url().as_str(), one.url().as_str(), "the same device"),
+        ("http://", "https://", "connector must be"),
+        ("key_id = 100", "key_id = 100\npath = \"x\"", "unknown field"),
+        ("audit_log = \"audit-0\"", "", "missing field"),
+    ] {
+        let error = parse(&key.replace(from, to)).unwrap_err();
+        assert!(error.contains(why), "{error}");
+    }
+}
