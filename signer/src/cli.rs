@@ -1,5 +1,5 @@
 //! The command line: `palisade-signer run | check | status | pause | resume | reload | drain | version | peer-id | key … |
-//! state …`.
+//! state … | yubihsm …`.
 //!
 //! Exit 0 good, 1 findings or refused, 2 error. Each error says what is wrong and, where there is something to be done, ends
 //! with one line "try: …".
@@ -12,6 +12,7 @@ mod key;
 mod peer_id;
 mod run;
 mod state;
+mod yubihsm;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 
@@ -21,7 +22,12 @@ use clap::Parser as _;
 use crate::{
     cli::args::{Args, Command},
     config::Config,
-    io::{harden, secret_file::SecretFileError},
+    io::{
+        harden,
+        key::yubihsm::{audit::AuditError, session::HsmError},
+        secret_file::SecretFileError,
+        yubihsm_cmd::Refused,
+    },
 };
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -37,7 +43,15 @@ struct Failure {
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         let error = error.into();
-        let remedy = error.downcast_ref::<SecretFileError>().and_then(SecretFileError::remedy);
+        if let Some(refused) = error.downcast_ref::<Refused>() {
+            let remedy = Some(refused.remedy.clone());
+            return Self { code: 1, error, remedy };
+        }
+        let remedy = error
+            .downcast_ref::<SecretFileError>()
+            .and_then(SecretFileError::remedy)
+            .or_else(|| error.downcast_ref::<HsmError>().and_then(HsmError::remedy))
+            .or_else(|| error.downcast_ref::<AuditError>().map(AuditError::remedy));
         Self { code: 2, error, remedy }
     }
 }
@@ -67,6 +81,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Command::Key(command) => key::key(command),
         Command::State(command) => state::state(command),
+        Command::Yubihsm(command) => yubihsm::yubihsm(*command),
     };
     done.unwrap_or_else(|Failure { code, error, remedy }| {
         eprintln!("error: {}", in_words(&error));

@@ -27,3 +27,4 @@ pub mod store_file;
 mod systemd;
 mod ward;
 pub mod wire;
+pub mod yubihsm_cmd;

@@ -17,4 +17,6 @@ pub mod frame;
 pub mod log;
 pub mod object;
 pub mod refusal;
+pub mod roles;
 pub mod scp03;
+pub mod wrapped;

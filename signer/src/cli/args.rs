@@ -4,6 +4,7 @@ mod admin;
 mod audit_log;
 mod key;
 mod state;
+pub(crate) mod yubihsm;
 
 use std::path::PathBuf;
 
@@ -69,6 +70,9 @@ pub(crate) enum Command {
     /// Make, import and show the marks that prevent double signs.
     #[command(subcommand)]
     State(StateCommand),
+    /// Set up and look after a YubiHSM 2.
+    #[command(subcommand)]
+    Yubihsm(Box<yubihsm::YubihsmCommand>),
 }
 
 #[derive(Clone, Copy, ValueEnum)]

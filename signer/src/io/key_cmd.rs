@@ -90,7 +90,7 @@ pub fn describe(public: &PublicKey, prefix: Option<&str>) -> anyhow::Result<Show
 }
 
 /// Whether a text, in any form that people have at hand, names this key.
-fn is(public: &PublicKey, text: &str) -> bool {
+pub(crate) fn is(public: &PublicKey, text: &str) -> bool {
     let text = text.trim();
     text.eq_ignore_ascii_case(&public.to_string())
         || text.eq_ignore_ascii_case(&public.address().to_string())

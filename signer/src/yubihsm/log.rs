@@ -130,7 +130,8 @@ impl fmt::Display for LogEntry {
             write!(f, " {name}={key}")?;
         }
         match self.result() {
-            result if result & 0x80 != 0 => write!(f, " ok"),
+            // A boot has the result 0.
+            result if result & 0x80 != 0 || result == 0 => write!(f, " ok"),
             result => write!(f, " failed=\"{}\"", Refusal(result).name()),
         }?;
         write!(f, " tick={}", self.tick())

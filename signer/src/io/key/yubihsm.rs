@@ -19,7 +19,7 @@ pub mod connector;
 mod device;
 mod http;
 pub mod inspect;
-mod lane;
+pub(crate) mod lane;
 pub mod session;
 pub mod transport;
 #[cfg(feature = "usb")]
