@@ -193,7 +193,7 @@ fn configuration_mistakes_name_themselves() {
     let dir = scene();
     for (from, to, says) in [
         ("listen", "listne", "unknown field `listne`"),
-        ("\"softsign\"", "\"yubihsm\"", "unknown variant `yubihsm`"),
+        ("\"softsign\"", "\"ledger\"", "unknown variant `ledger`"),
         ("key = \"akash\"", "key = \"other\"", "uses key \"other\""),
         ("unix:///nowhere/privval.sock", "tcp://127.0.0.1:1", "node \"tcp://127.0.0.1:1\" is there twice"),
         ("tcp://127.0.0.1:1", "tcp://abcdef@127.0.0.1:1", "no id can be checked"),
