@@ -93,7 +93,7 @@ fn suite(config: &Config, key_type: KeyType) {
     let conflict = ask(&mut second, &requests::precommit(5, 0, 2, 2));
     assert!(matches!(&conflict, Answer::Refuse(it) if it.reason == Reason::ConflictingBlock), "{conflict:?}");
     let next = requests::prevote(6, 0, 0, 3);
-    let answer = signed(ask(&mut second, &&next));
+    let answer = signed(ask(&mut second, &next));
     assert!(public.verify(next.sign_bytes(), answer.signature.as_bytes()));
     assert!(canonical::read(next.sign_bytes()).is_some());
 }

@@ -129,7 +129,7 @@ fn forbidden(word: &str) {
             let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable);
         }
         "packet" => {
-            drop(rustix::net::socket(rustix::net::AddressFamily::PACKET, rustix::net::SocketType::RAW, None))
+            drop(rustix::net::socket(rustix::net::AddressFamily::PACKET, rustix::net::SocketType::RAW, None));
         }
         "chroot" => drop(rustix::process::chroot("/")),
         "nothing" => {}

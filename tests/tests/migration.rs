@@ -84,9 +84,14 @@ fn a_node_hands_its_key_over() {
     let key_file = node.home().join("config/priv_validator_key.json");
     let state_file = node.home().join("data/priv_validator_state.json");
     let import_key = ["key", "import", key_file.to_str().unwrap(), "keys/own.json", "--prefix", "akash"];
-    let mut signer =
-        Signer::set_up(&dir.path().join("signer"), CHAIN, &[laddr.clone()], &guard(&node), &[&import_key])
-            .unwrap();
+    let mut signer = Signer::set_up(
+        &dir.path().join("signer"),
+        CHAIN,
+        std::slice::from_ref(&laddr),
+        &guard(&node),
+        &[&import_key],
+    )
+    .unwrap();
     assert_eq!(signer.key, public);
     let said = run(&signer, &import(&state_file)).unwrap();
     assert!(
@@ -137,7 +142,8 @@ fn tmkms_hands_its_key_over() {
     let old_key = home.join("consensus.key");
     let import_key = ["key", "import", old_key.to_str().unwrap(), "keys/own.json"];
     let mut signer =
-        Signer::set_up(&dir.path().join("signer"), CHAIN, &[laddr.clone()], "", &[&import_key]).unwrap();
+        Signer::set_up(&dir.path().join("signer"), CHAIN, std::slice::from_ref(&laddr), "", &[&import_key])
+            .unwrap();
     let validator = Validator::Remote(signer.key, laddr);
     let mut node = network(dir.path(), &plan("1s"), &[validator]).unwrap().remove(0);
     signer.configure(&guard(&node)).unwrap();
@@ -168,7 +174,7 @@ fn tmkms_hands_its_key_over() {
 fn palisade_hands_its_key_over_to_itself() {
     let dir = Scratch::new().unwrap();
     let laddr = format!("tcp://{}", ports::address());
-    let mut old = Signer::make(&dir.path().join("old"), CHAIN, &[laddr.clone()]).unwrap();
+    let mut old = Signer::make(&dir.path().join("old"), CHAIN, std::slice::from_ref(&laddr)).unwrap();
     let validator = Validator::Remote(old.key, laddr.clone());
     let mut node = network(dir.path(), &plan("200ms"), &[validator]).unwrap().remove(0);
     old.start().unwrap();
@@ -213,7 +219,7 @@ fn palisade_hands_its_key_over_to_itself() {
 fn a_lost_mark_is_recovered_from_the_chain() {
     let dir = Scratch::new().unwrap();
     let laddr = format!("tcp://{}", ports::address());
-    let mut signer = Signer::make(&dir.path().join("signer"), CHAIN, &[laddr.clone()]).unwrap();
+    let mut signer = Signer::make(&dir.path().join("signer"), CHAIN, std::slice::from_ref(&laddr)).unwrap();
     // The one behind the signer is needed for no block.
     let mut validators = vec![Validator::Remote(signer.key, laddr)];
     validators.extend((0..3).map(|_| Validator::Local(PrivateKey::generate(&mut OsRng))));

@@ -51,9 +51,9 @@ pub enum ShardError {
         /// Its cosigner.
         id: u32,
         /// Its key.
-        found: PublicKey,
+        found: Box<PublicKey>,
         /// The key of the first shard.
-        first: PublicKey,
+        first: Box<PublicKey>,
     },
     /// The sum is not this key.
     #[error(
@@ -64,7 +64,7 @@ pub enum ShardError {
         /// How many there were.
         shards: usize,
         /// The key that they name.
-        public: PublicKey,
+        public: Box<PublicKey>,
     },
 }
 
@@ -113,7 +113,11 @@ pub fn recombine(shards: &[Shard], prefix: &[u8; 32]) -> Result<PrivateKey, Shar
     let mut ids = HashSet::new();
     for Shard { id, public, .. } in shards {
         if *public != first.public {
-            return Err(ShardError::OtherKey { id: *id, found: *public, first: first.public });
+            return Err(ShardError::OtherKey {
+                id: *id,
+                found: (*public).into(),
+                first: first.public.into(),
+            });
         }
         if !ids.insert(*id) {
             return Err(ShardError::Twice(*id));
@@ -130,7 +134,7 @@ pub fn recombine(shards: &[Shard], prefix: &[u8; 32]) -> Result<PrivateKey, Shar
     let key = expanded.map(|expanded| PrivateKey::from_expanded(&expanded));
     // The only proof that the threshold was met and every shard is whole.
     key.filter(|key| key.public() == first.public)
-        .ok_or(ShardError::NotTheKey { shards: shards.len(), public: first.public })
+        .ok_or(ShardError::NotTheKey { shards: shards.len(), public: first.public.into() })
 }
 
 /// Lagrange's basis polynomial of this cosigner, at 0.

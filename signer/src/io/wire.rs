@@ -34,8 +34,8 @@ pub struct Wire {
 
 /// What is between the socket and the data. Both have the same verbs.
 enum Crypt {
-    Secret(secret::Driver),
-    Noise(noise::Driver),
+    Secret(Box<secret::Driver>),
+    Noise(Box<noise::Driver>),
 }
 
 /// Why a connection ended.
@@ -93,7 +93,7 @@ impl Wire {
     /// SecretConnection as `identity`, all of its handshake within [`HANDSHAKE`].
     pub fn secret(stream: Stream, dialect: Dialect, identity: PrivateKey) -> Result<Self, WireError> {
         let driver = secret::Driver::start_in(dialect, identity, random());
-        Self::shake_hands(stream, Crypt::Secret(driver))
+        Self::shake_hands(stream, Crypt::Secret(driver.into()))
     }
 
     /// Noise as `identity` with the node `expected`, all of its handshake within [`HANDSHAKE`].
@@ -101,7 +101,7 @@ impl Wire {
         let us = PeerId::of(&identity.public());
         let secrets = noise::Secrets { ephemeral: random(), fixed: random() };
         let driver = noise::Driver::dial(identity, expected, secrets)?;
-        let mut wire = Self::shake_hands(stream, Crypt::Noise(driver))?;
+        let mut wire = Self::shake_hands(stream, Crypt::Noise(driver.into()))?;
         wire.stream.set_read_timeout(VERDICT)?;
         match wire.read() {
             // It is here already, or it has nothing to ask yet.
