@@ -197,7 +197,7 @@ fn configuration_mistakes_name_themselves() {
         ("key = \"akash\"", "key = \"other\"", "uses key \"other\""),
         ("unix:///nowhere/privval.sock", "tcp://127.0.0.1:1", "node \"tcp://127.0.0.1:1\" is there twice"),
         ("tcp://127.0.0.1:1", "tcp://abcdef@127.0.0.1:1", "no id can be checked"),
-        ("tcp://127.0.0.1:1", "http://127.0.0.1:1", "must be tcp://HOST:PORT or unix:///PATH"),
+        ("tcp://127.0.0.1:1", "http://127.0.0.1:1", "must be tcp://HOST:PORT, noise://"),
         ("id = \"akashnet-2\"", "id = \"../x\"", "chain id"),
         ("nodes = [", "nodes = [] # [", "has no nodes"),
     ] {
