@@ -2,6 +2,7 @@
 
 mod addrbook;
 mod audit;
+mod render;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -42,6 +43,10 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Bring the settings that the topology decides into a node's own config.toml and app.toml.
+    ///
+    /// Everything else in them stays byte for byte. Shows the difference; --write makes it.
+    Render(render::Render),
     /// List the rules and the attack behind each.
     Rules,
 }
@@ -79,6 +84,7 @@ fn run(command: Command) -> anyhow::Result<(String, u8)> {
             let form = if json { report::genesis_json } else { report::genesis_text };
             Ok((form(&census, &source), u8::from(!census.is_clean())))
         }
+        Command::Render(render) => render::run(&render),
         Command::Rules => Ok((report::rules(), 0)),
     }
 }

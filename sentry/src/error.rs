@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::fleet::NodeName;
 use crate::listen::ListenError;
+use crate::node_line::{LineError, NodeLine};
 use crate::peer::PeerError;
 
 /// A fleet file that does not resolve. Its text names line, host and key, and ends with a `try:` line.
@@ -48,6 +49,8 @@ pub enum Problem {
     #[error(transparent)]
     Peer(#[from] PeerError),
     #[error(transparent)]
+    Line(#[from] LineError),
+    #[error(transparent)]
     Listen(#[from] ListenError),
     #[error("the host runs nothing: no node, no signer, no monitor")]
     Idle,
@@ -89,6 +92,7 @@ impl Problem {
             Self::Ip(_) => "write one address such as \"203.0.113.10\", without port or prefix length".into(),
             Self::SharedIp { .. } => "give every host its own addresses".into(),
             Self::Peer(_) => "ask the node itself: <daemon> comet show-node-id".into(),
+            Self::Line(_) => format!("use one of: {}", NodeLine::names()),
             Self::Listen(_) => "use numbers, names are not resolved: tcp://10.66.0.1:26657".into(),
             Self::Idle => "add [[host.node]], [host.signer] or [host.monitor], or remove the host".into(),
             Self::NoPublicAddress { .. } => {

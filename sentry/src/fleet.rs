@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::link::Link;
 use crate::listen::Listen;
+use crate::node_line::NodeLine;
 use crate::peer::{NodeId, PeerAddress};
 use crate::settings::Settings;
 
@@ -40,6 +41,8 @@ pub struct Fleet {
 pub struct Chain {
     /// Chain id.
     pub id: String,
+    /// What its nodes run, unless they say otherwise.
+    pub line: Option<NodeLine>,
     /// Public seeds, dialled by public sentries.
     pub seeds: Vec<PeerAddress>,
     /// RPC endpoints of others, after our own, for the monitor.
@@ -114,6 +117,8 @@ pub struct Node {
     pub role: Role,
     /// Node id of its `node_key.json`.
     pub id: NodeId,
+    /// What it runs; without it its configuration cannot be rendered.
+    pub line: Option<NodeLine>,
     /// The consensus key that a remote signer holds for it; such a node has a privval port.
     pub signed_by: Option<String>,
     /// A validator's own sentries; empty for every other role.

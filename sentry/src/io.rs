@@ -1,6 +1,6 @@
 //! The edge of the crate: the files that the command names, and the network that the live audit looks at.
 
-pub mod addrbook_file;
 pub mod fleet_file;
 pub mod genesis_file;
+pub mod kept_file;
 pub mod probe;

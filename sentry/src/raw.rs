@@ -24,6 +24,7 @@ pub(crate) struct RawFleet {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawChain {
     pub(crate) id: Spanned<String>,
+    pub(crate) node_line: Option<Spanned<String>>,
     #[serde(default)]
     pub(crate) seeds: Vec<Spanned<String>>,
     #[serde(default)]
@@ -69,6 +70,7 @@ pub(crate) struct RawNode {
     pub(crate) role: crate::fleet::Role,
     pub(crate) id: Spanned<String>,
     pub(crate) signed_by: Option<Spanned<String>>,
+    pub(crate) node_line: Option<Spanned<String>>,
     pub(crate) behind: Option<Vec<Spanned<String>>>,
     #[serde(default)]
     pub(crate) peers: Vec<Spanned<String>>,

@@ -3,6 +3,7 @@
 mod addrbook;
 mod genesis;
 mod json;
+mod render;
 mod sarif;
 mod show;
 mod text;
@@ -10,6 +11,7 @@ mod text;
 pub use addrbook::{addrbook_json, addrbook_text, scrub_json, scrub_text};
 pub use genesis::{genesis_json, genesis_text};
 pub use json::json;
+pub use render::{diff, settings, strays, written};
 pub use sarif::sarif;
 pub use show::{list_rules as rules, show};
 pub use text::text;

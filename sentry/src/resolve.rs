@@ -17,6 +17,7 @@ use toml::Spanned;
 use crate::error::{FleetError, Place, Problem};
 use crate::fleet::Fleet;
 use crate::link;
+use crate::node_line::{LineError, NodeLine};
 use crate::raw::RawFleet;
 
 /// Parses and resolves a fleet file.
@@ -78,6 +79,16 @@ impl Context<'_> {
         Problem: From<T::Err>,
     {
         value.get_ref().parse().map_err(|e: T::Err| self.at(value, Some(host), key, e.into()))
+    }
+
+    /// A node line, if one is given.
+    fn line_of_nodes(
+        &self,
+        value: Option<&Spanned<String>>,
+        host: Option<&str>,
+        key: &'static str,
+    ) -> Result<Option<NodeLine>, FleetError> {
+        value.map(|v| v.get_ref().parse().map_err(|e: LineError| self.at(v, host, key, e.into()))).transpose()
     }
 
     /// Looks a name up in one of the maps.

@@ -63,3 +63,37 @@ fn json_is_json() {
     assert_eq!(document["version"], 1);
     assert!(document["counts"]["error"].as_u64().unwrap() > 0);
 }
+
+#[test]
+fn render_shows_the_difference_and_writes_it() {
+    let (dir, fleet) = (tempfile::tempdir().unwrap(), "../examples/fleet-classic.toml");
+    let home = dir.path().to_str().unwrap();
+    let config = dir.path().join("config/config.toml");
+    std::fs::create_dir(dir.path().join("config")).unwrap();
+    let old = "fast_sync = true\n[p2p]\npex = true # said here\n";
+    std::fs::write(&config, old).unwrap();
+    std::fs::set_permissions(&config, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
+    let out = sentry(&["render", fleet, "--node", "val-1", "--home", home]);
+    let text = String::from_utf8(out.stdout).unwrap();
+    assert_eq!(out.status.code(), Some(1), "{text}");
+    assert!(text.contains("-pex = true # said here\n+pex = false # said here\n"), "{text}");
+    assert!(text.contains("# config/config.toml: the node ignores fast_sync: "), "{text}");
+    assert_eq!(std::fs::read_to_string(&config).unwrap(), old, "nothing was written");
+    assert_eq!(code(&["render", fleet, "--node", "val-1", "--home", home, "--write"]), Some(0));
+    assert!(std::fs::read_to_string(&config).unwrap().contains("pex = false # said here"));
+    assert_eq!(std::fs::read_to_string(dir.path().join("config/config.toml.bak")).unwrap(), old);
+    for file in ["config/config.toml", "config/config.toml.bak"] {
+        let mode = std::os::unix::fs::PermissionsExt::mode(
+            &std::fs::metadata(dir.path().join(file)).unwrap().permissions(),
+        );
+        assert_eq!(mode & 0o777, 0o640, "{file}");
+    }
+    assert_eq!(code(&["render", fleet, "--node", "val-1", "--home", home]), Some(0));
+    std::fs::write(&config, "[p2p]\nbootstrap-peers = \"\"\n").unwrap();
+    let refused = sentry(&["render", fleet, "--node", "val-1", "--home", home]);
+    let text = String::from_utf8(refused.stderr).unwrap();
+    assert!(text.contains("Tendermint 0.35") && text.contains("\ntry: "), "{text}");
+    assert_eq!(refused.status.code(), Some(2));
+    assert_eq!(code(&["render", fleet, "--node", "val-9"]), Some(2));
+    assert_eq!(code(&["render", fleet, "--node", "val-1"]), Some(0));
+}

@@ -20,6 +20,8 @@ fn each_names_line_host_and_key() {
     for (from, to, expected) in [
         ("wireguard = \"10.66.0.10\"", "wireguard = \"10.66.0.0/24\"", format!("line {}: host \"val-1\": key `wireguard`: \"10.66.0.0/24\" is not an IP", val + 4)),
         ("signed_by = \"akash\"", "signed_by = \"kash\"", format!("line {}: host \"val-1\": key `node.signed_by`: key \"kash\" is not declared\ntry: declare it, or use one of: akash", val + 10)),
+        ("node_line = \"0.38\"", "node_line = \"0.36\"", "key `chain.node_line`: \"0.36\" is no known node line\ntry: use one of: 0.33, 0.34, 0.37, 0.38, 0.39, 0.40, 1.0".into()),
+        ("role = \"rpc\"", "role = \"rpc\"\nnode_line = \"v0.38\"", "host \"rpc-1\": key `node.node_line`: \"v0.38\" is no known node line".into()),
         ("keys = [\"akash\"]", "keys = [\"kash\"]", "host \"signer-1\": key `signer.keys`: key \"kash\"".into()),
         ("keys = [\"akash\"]", "keys = [\"akash\", \"akash\"]", "\"akash\" is declared twice".into()),
         ("keys = [\"akash\"]", "keys = []", "host \"val-1\": key `node.signed_by`: no signer holds key \"akash\"".into()),

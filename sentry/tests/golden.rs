@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use comet::p2p::{NetAddress, NodeInfo, Versions};
 use palisade_sentry::addrbook::{Book, Wanted};
 use palisade_sentry::census::Census;
-use palisade_sentry::io::{addrbook_file, fleet_file::load, genesis_file};
+use palisade_sentry::io::{fleet_file::load, genesis_file, kept_file};
 use palisade_sentry::live::{Answer, Hidden, Live, Node, P2p, Page, Pex, Service, State, plan};
 use palisade_sentry::rules::Evidence;
 use palisade_sentry::{NodeId, audit, examine, report};
@@ -129,7 +129,7 @@ fn what_a_genesis_publishes() {
 
 #[test]
 fn traces_in_an_address_book() {
-    let file = addrbook_file::read(&root().join("tests/addrbook/leaking.json")).unwrap();
+    let file = kept_file::read(&root().join("tests/addrbook/leaking.json"), "config/addrbook.json").unwrap();
     let wanted = Wanted {
         ids: vec!["b62e867fa2f33afe62d5d6b1642e1621d5433078".parse().unwrap()],
         ips: vec!["10.66.0.10".parse().unwrap()],

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use crate::addrbook::{Book, Wanted};
-use crate::io::addrbook_file;
+use crate::io::kept_file;
 use crate::peer::NodeId;
 use crate::report;
 
@@ -49,6 +49,8 @@ pub(super) struct Search {
     json: bool,
 }
 
+const BOOK: &str = "config/addrbook.json";
+
 /// Runs the verb; returns what to print and the exit code.
 pub(super) fn run(verb: Verb) -> anyhow::Result<(String, u8)> {
     match verb {
@@ -58,7 +60,7 @@ pub(super) fn run(verb: Verb) -> anyhow::Result<(String, u8)> {
 }
 
 fn audit(path: &Path, search: Search) -> anyhow::Result<(String, u8)> {
-    let file = addrbook_file::read(path)?;
+    let file = kept_file::read(path, BOOK)?;
     let source = path.display().to_string();
     let json = search.json;
     let audit =
@@ -75,7 +77,7 @@ fn audit(path: &Path, search: Search) -> anyhow::Result<(String, u8)> {
 }
 
 fn scrub(path: &Path, search: Search, out: Option<&Path>) -> anyhow::Result<(String, u8)> {
-    let file = addrbook_file::read(path)?;
+    let file = kept_file::read(path, BOOK)?;
     let source = path.display().to_string();
     let json = search.json;
     let wrong = |e| anyhow::anyhow!("{source}: {e}");

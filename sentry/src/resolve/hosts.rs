@@ -24,8 +24,9 @@ pub(super) fn chains(cx: &Context<'_>, raw: &[RawChain]) -> Result<BTreeMap<Stri
             );
         }
         seeds.sort();
+        let line = cx.line_of_nodes(chain.node_line.as_ref(), None, "chain.node_line")?;
         let (rpc, grpc, watch) = (chain.rpc.clone(), chain.grpc.clone(), chain.watch.clone());
-        chains.insert(id.clone(), Chain { id, seeds, rpc, grpc, watch });
+        chains.insert(id.clone(), Chain { id, line, seeds, rpc, grpc, watch });
     }
     Ok(chains)
 }

@@ -89,6 +89,7 @@ fn bare(
             return Err(cx.at(signed_by, Some(on), "node.signed_by", problem));
         }
     }
+    let line = cx.line_of_nodes(node.node_line.as_ref(), Some(on), "node.node_line")?.or(chains[&chain].line);
     let mut partners = Vec::new();
     for partner in &node.peers {
         partners.push(cx.parse(partner, on, "node.peers")?);
@@ -98,6 +99,7 @@ fn bare(
         name: NodeName { host: on.to_owned(), chain },
         role: node.role,
         id: cx.parse(&node.id, on, "node.id")?,
+        line,
         signed_by: node.signed_by.as_ref().map(|k| k.get_ref().clone()),
         behind: Vec::new(),
         partners,
