@@ -1,5 +1,5 @@
-//! The command line: `palisade-signer run | check | status | pause | resume | reload | drain | version | peer-id | key … |
-//! state … | yubihsm …`.
+//! The command line: `palisade-signer run | check | status | pause | resume | reload | drain | version | peer-id |
+//! audit-log … | config … | key … | state … | yubihsm …`.
 //!
 //! Exit 0 good, 1 findings or refused, 2 error. Each error says what is wrong and, where there is something to be done, ends
 //! with one line "try: …".
@@ -8,6 +8,7 @@ mod admin;
 mod args;
 mod audit_log;
 mod check;
+mod config;
 mod key;
 mod peer_id;
 mod run;
@@ -74,6 +75,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             peer_id::peer_id(config.as_deref(), node_key.as_deref(), json)
         }
         Command::AuditLog(command) => audit_log::audit_log(command),
+        Command::Config(command) => config::config(command),
         Command::Admin(command) => admin::admin(command),
         Command::Version => {
             println!("palisade-signer {VERSION}");

@@ -2,6 +2,7 @@
 
 mod admin;
 mod audit_log;
+mod config;
 mod key;
 mod state;
 pub(crate) mod yubihsm;
@@ -13,6 +14,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 pub(crate) use self::{
     admin::{AdminCommand, Subject},
     audit_log::AuditLogCommand,
+    config::ConfigCommand,
     key::KeyCommand,
     state::{ImportArgs, RecoverArgs, StateCommand},
 };
@@ -62,6 +64,9 @@ pub(crate) enum Command {
     /// Look at the audit log of decisions.
     #[command(subcommand)]
     AuditLog(AuditLogCommand),
+    /// Carry another signer's configuration over.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print the version.
     Version,
     /// Make, import and show keys.
