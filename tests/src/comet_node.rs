@@ -5,8 +5,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use comet::consensus::SecretKey;
-use comet::key::{PrivateKey, PublicKey};
+use comet::consensus::{PublicKey, SecretKey};
+use comet::key::PrivateKey;
 use comet::key_file::{write_node_key, write_priv_validator_key};
 use rand_core::OsRng;
 use serde_json::{Value, json};
@@ -26,8 +26,8 @@ pub enum Validator {
 impl Validator {
     fn public(&self) -> PublicKey {
         match self {
-            Self::Local(key) => key.public(),
-            Self::Remote(key, _) => *key,
+            Self::Local(key) => key.public().into(),
+            Self::Remote(key, _) => key.clone(),
         }
     }
 }
@@ -181,7 +181,7 @@ fn genesis(plan: &Plan<'_>, validators: &[Validator]) -> Value {
             let key = validator.public();
             json!({
                 "address": key.address().to_string(),
-                "pub_key": {"type": "tendermint/PubKeyEd25519", "value": BASE64_STANDARD.encode(key.as_bytes())},
+                "pub_key": {"type": key.key_type().public_json(), "value": BASE64_STANDARD.encode(key.as_bytes())},
                 "power": "10",
                 "name": "",
             })
@@ -196,8 +196,13 @@ fn genesis(plan: &Plan<'_>, validators: &[Validator]) -> Value {
     if plan.line != Line::V0_33 {
         genesis["initial_height"] = "1".into();
     }
-    if plan.vote_extensions {
-        genesis["consensus_params"] = plan.line.params_with_extensions();
+    let mut types: Vec<&str> =
+        validators.iter().map(|validator| validator.public().key_type().name()).collect();
+    types.sort_unstable();
+    types.dedup();
+    // Otherwise the node's own defaults, which are part of what is tested.
+    if plan.vote_extensions || types != ["ed25519"] {
+        genesis["consensus_params"] = plan.line.params(plan.vote_extensions, &types);
     }
     genesis
 }

@@ -60,8 +60,8 @@ impl Line {
         !matches!(self, Self::V0_33 | Self::V0_34 | Self::V0_37)
     }
 
-    /// `consensus_params` of a genesis with vote extensions from height 1.
-    pub fn params_with_extensions(self) -> Value {
+    /// `consensus_params` of a genesis for validators with keys of these types, with vote extensions from height 1 or never.
+    pub fn params(self, extensions: bool, key_types: &[&str]) -> Value {
         let mut params = json!({
             "block": {"max_bytes": "4194304", "max_gas": "-1"},
             "evidence": {
@@ -69,10 +69,11 @@ impl Line {
                 "max_age_duration": "172800000000000",
                 "max_bytes": "1048576",
             },
-            "validator": {"pub_key_types": ["ed25519"]},
+            "validator": {"pub_key_types": key_types},
             "version": {"app": "0"},
         });
         match self {
+            _ if !extensions => {}
             Self::V1_0 => {
                 params["synchrony"] = json!({"precision": "505000000", "message_delay": "15000000000"});
                 params["feature"] = json!({"vote_extensions_enable_height": "1", "pbts_enable_height": "0"});

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use comet::canonical;
-use comet::key::PublicKey;
+use comet::consensus::PublicKey;
 use comet::privval::{Message, Sum};
 use prost::Message as _;
 
@@ -287,7 +287,8 @@ mod tests {
         let node = UnixListener::bind(&to_node).unwrap();
         let key = PrivateKey::from_seed(&[1; 32]);
         let endpoint = Endpoint::Unix(to_signer.clone());
-        let recorder = Recorder::start("c", key.public(), &endpoint, Endpoint::Unix(to_node), 0).unwrap();
+        let recorder =
+            Recorder::start("c", key.public().into(), &endpoint, Endpoint::Unix(to_node), 0).unwrap();
 
         let signer = std::thread::spawn(move || {
             let mut wire = Wire::unix(UnixStream::connect(to_signer).unwrap(), SILENCE).unwrap();

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use comet::key::PublicKey;
+use comet::consensus::{KeyType, PublicKey};
 use comet::key_file::read_priv_validator_key;
 
 use crate::exposition::Exposition;
@@ -25,7 +25,12 @@ pub struct Signer {
 impl Signer {
     /// Makes key, configuration and state below `dir` with the signer's own commands; runs nothing yet.
     pub fn make(dir: &Path, chain_id: &str, nodes: &[String]) -> Result<Self> {
-        let generate: &[&str] = &["key", "generate", "keys/own.json"];
+        Self::with_key(KeyType::Ed25519, dir, chain_id, nodes)
+    }
+
+    /// The same with a key of this type.
+    pub fn with_key(key_type: KeyType, dir: &Path, chain_id: &str, nodes: &[String]) -> Result<Self> {
+        let generate: &[&str] = &["key", "generate", "--type", key_type.name(), "keys/own.json"];
         let init = &["state", "init", "--config", "signer.toml", "--chain", chain_id, "--height", "0"];
         Self::set_up(dir, chain_id, nodes, "", &[generate, init])
     }
@@ -53,8 +58,7 @@ impl Signer {
             command(dir, args)?;
         }
         let key = read_priv_validator_key(&std::fs::read_to_string(dir.join("keys/own.json"))?)?;
-        let key = key.public().as_ed25519().context("these tests are about Ed25519 keys")?;
-        Ok(Self { dir: dir.to_owned(), listen, key, process: None })
+        Ok(Self { dir: dir.to_owned(), listen, key: key.public().clone(), process: None })
     }
 
     /// Adds lines to its chain's configuration.

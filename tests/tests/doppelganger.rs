@@ -33,7 +33,7 @@ fn a_second_signer_with_a_lower_mark_is_caught() {
     let dir = Scratch::new().unwrap();
     let laddr = format!("tcp://{}", ports::address());
     let mut signer = Signer::make(&dir.path().join("signer"), CHAIN, std::slice::from_ref(&laddr)).unwrap();
-    let mut validators = vec![Validator::Remote(signer.key, laddr)];
+    let mut validators = vec![Validator::Remote(signer.key.clone(), laddr)];
     validators.extend((0..3).map(|_| Validator::Local(PrivateKey::generate(&mut OsRng))));
     let mut nodes = network(dir.path(), &plan(), &validators).unwrap();
     // From the first block on: a chain without blocks is no reason to wait, a node without its signer's answer has no RPC.
@@ -94,7 +94,7 @@ fn a_halted_chain_starts_again_behind_its_guard() {
     let dir = Scratch::new().unwrap();
     let laddr = format!("tcp://{}", ports::address());
     let mut signer = Signer::make(&dir.path().join("signer"), CHAIN, std::slice::from_ref(&laddr)).unwrap();
-    let validator = Validator::Remote(signer.key, laddr);
+    let validator = Validator::Remote(signer.key.clone(), laddr);
     let mut node = network(dir.path(), &plan(), &[validator]).unwrap().remove(0);
     signer.configure(&guard(&node.rpc)).unwrap();
     signer.start().unwrap();

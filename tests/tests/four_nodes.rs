@@ -33,7 +33,7 @@ fn the_monitor_shows_a_stopped_signer_at_the_right_heights() {
         timeout_commit: "100ms",
         timeout_propose: Duration::from_millis(600),
     };
-    let mut validators = vec![Validator::Remote(signer.key, laddr)];
+    let mut validators = vec![Validator::Remote(signer.key.clone(), laddr)];
     validators.extend((0..3).map(|_| Validator::Local(PrivateKey::generate(&mut OsRng))));
     let mut nodes = network(dir.path(), &plan, &validators).unwrap();
     signer.start().unwrap();

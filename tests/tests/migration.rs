@@ -92,7 +92,7 @@ fn a_node_hands_its_key_over() {
         &[&import_key],
     )
     .unwrap();
-    assert_eq!(signer.key, public);
+    assert_eq!(signer.key, public.into());
     let said = run(&signer, &import(&state_file)).unwrap();
     assert!(
         said.contains("CometBFT priv_validator_state.json") && said.contains(&public.to_string()),
@@ -144,7 +144,7 @@ fn tmkms_hands_its_key_over() {
     let mut signer =
         Signer::set_up(&dir.path().join("signer"), CHAIN, std::slice::from_ref(&laddr), "", &[&import_key])
             .unwrap();
-    let validator = Validator::Remote(signer.key, laddr);
+    let validator = Validator::Remote(signer.key.clone(), laddr);
     let mut node = network(dir.path(), &plan("1s"), &[validator]).unwrap().remove(0);
     signer.configure(&guard(&node)).unwrap();
 
@@ -175,7 +175,7 @@ fn palisade_hands_its_key_over_to_itself() {
     let dir = Scratch::new().unwrap();
     let laddr = format!("tcp://{}", ports::address());
     let mut old = Signer::make(&dir.path().join("old"), CHAIN, std::slice::from_ref(&laddr)).unwrap();
-    let validator = Validator::Remote(old.key, laddr.clone());
+    let validator = Validator::Remote(old.key.clone(), laddr.clone());
     let mut node = network(dir.path(), &plan("200ms"), &[validator]).unwrap().remove(0);
     old.start().unwrap();
     node.start().unwrap();
@@ -221,7 +221,7 @@ fn a_lost_mark_is_recovered_from_the_chain() {
     let laddr = format!("tcp://{}", ports::address());
     let mut signer = Signer::make(&dir.path().join("signer"), CHAIN, std::slice::from_ref(&laddr)).unwrap();
     // The one behind the signer is needed for no block.
-    let mut validators = vec![Validator::Remote(signer.key, laddr)];
+    let mut validators = vec![Validator::Remote(signer.key.clone(), laddr)];
     validators.extend((0..3).map(|_| Validator::Local(PrivateKey::generate(&mut OsRng))));
     let mut nodes = network(dir.path(), &plan("100ms"), &validators).unwrap();
     signer.start().unwrap();

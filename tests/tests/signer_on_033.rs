@@ -50,7 +50,8 @@ fn tendermint_0_33_makes_blocks_with_a_key_that_only_the_signer_has() {
             timeout_commit: "50ms",
             timeout_propose: Duration::from_millis(500),
         };
-        let mut node = network(&dir, &plan, &[Validator::Remote(signer.key, addr)]).unwrap().remove(0);
+        let mut node =
+            network(&dir, &plan, &[Validator::Remote(signer.key.clone(), addr)]).unwrap().remove(0);
         signer.start().unwrap();
         node.start().unwrap();
         // Half of it, then a crash of the signer, then the rest.
@@ -126,7 +127,7 @@ fn tm_signer_harness_of_0_33_passes() {
         timeout_commit: "50ms",
         timeout_propose: Duration::from_millis(500),
     };
-    network(dir.path(), &plan, &[Validator::Remote(signer.key, addr.clone())]).unwrap();
+    network(dir.path(), &plan, &[Validator::Remote(signer.key.clone(), addr.clone())]).unwrap();
     std::fs::copy(dir.path().join("node0/config/genesis.json"), home.join("config/genesis.json")).unwrap();
 
     signer.start().unwrap();

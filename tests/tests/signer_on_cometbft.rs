@@ -39,9 +39,9 @@ impl Stage {
             timeout_commit: "50ms",
             timeout_propose: Duration::from_millis(500),
         };
-        let validator = Validator::Remote(signer.key, to_node.url());
+        let validator = Validator::Remote(signer.key.clone(), to_node.url());
         let mut node = network(dir, &plan, &[validator]).unwrap().remove(0);
-        let recorder = Recorder::start(CHAIN, signer.key, to_signer, to_node.clone(), LOSE).unwrap();
+        let recorder = Recorder::start(CHAIN, signer.key.clone(), to_signer, to_node.clone(), LOSE).unwrap();
         signer.start().unwrap();
         node.start().unwrap();
         node.reach(3, Duration::from_secs(30)).unwrap();

@@ -1,11 +1,14 @@
 //! One signer, no setting for any of them: every node line that speaks protobuf makes blocks with its key in
-//! palisade-signer only, and those that have vote extensions also with extensions of every size they can take.
+//! palisade-signer only, and those that have vote extensions also with extensions of every size they can take. And a
+//! validator's key need not be Ed25519.
 //!
 //! Tendermint 0.33 speaks amino and has a test of its own.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use comet::consensus::KeyType;
 use comet::frame::MAX_TO_NODE;
 use comet::privval::{PRECOMMIT, PREVOTE, PROPOSAL};
 use palisade_signer::request::MAX_EXTENSION;
@@ -36,7 +39,7 @@ macro_rules! tests {
     )*};
 }
 
-tests! { |line| Stage::set(line, "kvstore", false).strike();
+tests! { |line| Stage::set(line, KeyType::Ed25519, "kvstore", false).strike();
     v0_34_makes_blocks: Line::V0_34,
     v0_37_makes_blocks: Line::V0_37,
     v0_38_makes_blocks: Line::V0_38,
@@ -50,6 +53,28 @@ tests! { extend_votes;
     v0_39_extends_votes: Line::V0_39,
     v0_40_extends_votes: Line::V0_40,
     v1_0_extends_votes: Line::V1_0,
+}
+
+tests! { |(line, key_type)| with_keys_of(line, key_type);
+    v0_38_with_a_secp256k1_key: (Line::V0_38, KeyType::Secp256k1),
+    v0_40_with_a_secp256k1_key: (Line::V0_40, KeyType::Secp256k1),
+    v0_40_with_a_secp256k1eth_key: (Line::V0_40, KeyType::Secp256k1Eth),
+    v0_40_with_an_ml_dsa_65_key: (Line::V0_40, KeyType::MlDsa65),
+}
+
+/// Consensus params that allow this type only, and small extensions: the node verifies three kinds of signature of it. What
+/// stands in its blocks is what the signer released.
+fn with_keys_of(line: Line, key_type: KeyType) {
+    let app = abci_app::serve(|_| vec![0xe7; 64]).unwrap();
+    let stage = Stage::set(line, key_type, &app, true);
+    let commits: Vec<_> = (1..BLOCKS - 1).map(|height| stage.node.last_commit(height).unwrap()).collect();
+    let record = stage.strike();
+    for (height, commit) in (1..).zip(commits) {
+        let signature = BASE64_STANDARD.decode(commit[0]["signature"].as_str().unwrap()).unwrap();
+        assert_eq!(signature.len(), key_type.signature_size());
+        assert!(record.has_precommit(height, &signature), "height {height}");
+        assert_eq!(record.extensions.range((height, 0)..(height + 1, 0)).next().unwrap().1, &64);
+    }
 }
 
 /// Empty, small, around what old nodes read in one answer, as large as a node can take, and what the protocol allows.
@@ -66,7 +91,7 @@ fn extend_votes(line: Line) {
         vec![0xe7; length]
     }
     let app = abci_app::serve(extension).unwrap();
-    let stage = Stage::set(line, &app, true);
+    let stage = Stage::set(line, KeyType::Ed25519, &app, true);
     // The node asks for this signature before it tries to write the vote down.
     until("an extension of 1 MiB is signed", LIMIT, || {
         Ok(stage.recorder.record().extensions.into_values().find(|length| *length == MAX_EXTENSION))
@@ -90,11 +115,12 @@ struct Stage {
 }
 
 impl Stage {
-    fn set(line: Line, proxy_app: &str, vote_extensions: bool) -> Self {
+    fn set(line: Line, key_type: KeyType, proxy_app: &str, vote_extensions: bool) -> Self {
         let dir = Scratch::new().unwrap();
         let chain_id = "palisade-lines";
         let (to_signer, to_node) = (Endpoint::Tcp(ports::address()), Endpoint::Tcp(ports::address()));
-        let mut signer = Signer::make(&dir.path().join("signer"), chain_id, &[to_signer.url()]).unwrap();
+        let mut signer =
+            Signer::with_key(key_type, &dir.path().join("signer"), chain_id, &[to_signer.url()]).unwrap();
         let plan = Plan {
             line,
             chain_id,
@@ -103,9 +129,9 @@ impl Stage {
             timeout_commit: "10ms",
             timeout_propose: Duration::from_secs(2),
         };
-        let validator = Validator::Remote(signer.key, to_node.url());
+        let validator = Validator::Remote(signer.key.clone(), to_node.url());
         let mut node = network(dir.path(), &plan, &[validator]).unwrap().remove(0);
-        let recorder = Recorder::start(chain_id, signer.key, &to_signer, to_node, 0).unwrap();
+        let recorder = Recorder::start(chain_id, signer.key.clone(), &to_signer, to_node, 0).unwrap();
         signer.start().unwrap();
         node.start().unwrap();
         // With vote extensions the last block is the one before the extension that no node can write down.

@@ -42,7 +42,8 @@ impl Stage {
             timeout_propose: Duration::from_millis(500),
         };
         let laddr = format!("noise://{}@{address}", node_pins.unwrap_or(&signer_id));
-        let node = network(dir, &plan, &[Validator::Remote(signer.key, laddr.clone())]).unwrap().remove(0);
+        let node =
+            network(dir, &plan, &[Validator::Remote(signer.key.clone(), laddr.clone())]).unwrap().remove(0);
         let node_key = dir.join("node0/config/node_key.json");
         let node_id =
             first_line(signer.command(&["peer-id", "--node-key", node_key.to_str().unwrap()]).unwrap());
