@@ -7,7 +7,10 @@ mod requests;
 
 use std::{fs, path::Path, process::Command};
 
-use comet::{canonical, consensus::KeyType};
+use comet::{
+    canonical,
+    consensus::{KeyType, PublicKey, Signature},
+};
 use cryptoki::{
     context::{CInitializeArgs, CInitializeFlags, Pkcs11},
     mechanism::Mechanism,
@@ -20,10 +23,11 @@ use palisade_signer::{
     guard::Reason,
     io::{check_cmd, key, key_cmd, store_file},
     keeper::{Answer, Failure, Keeper, Signed},
+    key::{Key, KeyError},
     mark::{Hrs, Identity, Mark},
     metrics::Metrics,
     request::Request,
-    store::{Storage, Store},
+    store::{ExtensionPermit, Permit, Storage, Store},
 };
 use tempfile::TempDir;
 
@@ -38,7 +42,10 @@ fn config(dir: &TempDir, key: &str) -> Config {
 }
 
 fn keeper(config: &Config) -> Keeper<impl Storage + use<>> {
-    let key = key::open("k", &config.keys[0].backend, &Metrics::new("t").hsm).unwrap();
+    keeper_of(key::open("k", &config.keys[0].backend, &Metrics::new("t").hsm).unwrap(), config)
+}
+
+fn keeper_of(key: Box<dyn Key>, config: &Config) -> Keeper<impl Storage + use<>> {
     let identity = Identity { chain_id: requests::CHAIN.into(), public_key: key.public_key().clone() };
     let path = config.state_file(requests::CHAIN);
     if !path.exists() {
@@ -104,6 +111,52 @@ fn softsign_does_every_type() {
         let dir = tempfile::tempdir().unwrap();
         key_cmd::generate(&dir.path().join("k.json"), key_type).unwrap();
         suite(&config(&dir, "backend = 'softsign'\npath = 'k.json'"), key_type);
+    }
+}
+
+/// A key in memory that went bad: all that it signs is wrong, or only the extensions.
+struct Faulty {
+    key: Box<dyn Key>,
+    extensions_only: bool,
+}
+
+fn damaged(signature: &Signature) -> Signature {
+    let mut bytes = Vec::from(signature);
+    bytes[7] ^= 1;
+    bytes.into()
+}
+
+impl Key for Faulty {
+    fn public_key(&self) -> &PublicKey {
+        self.key.public_key()
+    }
+    fn is_deterministic(&self) -> bool {
+        true
+    }
+    fn sign(&mut self, permit: Permit<'_>) -> Result<Signature, KeyError> {
+        let signature = self.key.sign(permit)?;
+        Ok(if self.extensions_only { signature } else { damaged(&signature) })
+    }
+    fn sign_extension(&mut self, permit: ExtensionPermit<'_>) -> Result<Signature, KeyError> {
+        Ok(damaged(&self.key.sign_extension(permit)?))
+    }
+}
+
+#[test]
+fn a_signature_computed_wrongly_never_leaves() {
+    for key_type in KeyType::ALL {
+        let dir = tempfile::tempdir().unwrap();
+        key_cmd::generate(&dir.path().join("k.json"), key_type).unwrap();
+        let config = config(&dir, "backend = 'softsign'\npath = 'k.json'");
+        for extensions_only in [false, true] {
+            let _ = fs::remove_dir_all(dir.path().join("state"));
+            let key = key::open("k", &config.keys[0].backend, &Metrics::new("t").hsm).unwrap();
+            let mut keeper = keeper_of(Box::new(Faulty { key, extensions_only }), &config);
+            let prevote = ask(&mut keeper, &requests::prevote(5, 0, 1, 1));
+            assert_eq!(matches!(prevote, Answer::Sign(_)), extensions_only, "{key_type}: {prevote:?}");
+            let precommit = ask(&mut keeper, &requests::precommit(5, 0, 1, 2));
+            assert!(matches!(precommit, Answer::Fail(Failure::Wrong)), "{key_type}: {precommit:?}");
+        }
     }
 }
 
