@@ -14,6 +14,7 @@
 //! - [`merkle`], [`block`]: blocks, commits and validator sets, hashed as a light client does
 //! - [`consensus`]: public and private consensus keys of every type that a node line accepts
 //! - [`key`], [`key_file`]: Ed25519 keys, addresses, node ids, and CometBFT's files for them
+//! - [`age`]: such files under a passphrase
 //!
 //! And beside the wire of the signer, the wire between nodes and the wire of the monitors:
 //!
@@ -22,6 +23,7 @@
 //! - [`sdk`]: the Cosmos SDK's slashing and staking messages, store keys and decimals
 //! - [`mod@bech32`]: valoper and valcons addresses
 
+pub mod age;
 pub mod bech32;
 pub mod block;
 pub mod canonical;

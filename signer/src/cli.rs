@@ -25,7 +25,10 @@ use crate::{
     config::Config,
     io::{
         harden,
-        key::yubihsm::{audit::AuditError, session::HsmError},
+        key::{
+            sealed::SealedError,
+            yubihsm::{audit::AuditError, session::HsmError},
+        },
         secret_file::SecretFileError,
         yubihsm_cmd::Refused,
     },
@@ -51,6 +54,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
         let remedy = error
             .downcast_ref::<SecretFileError>()
             .and_then(SecretFileError::remedy)
+            .or_else(|| error.downcast_ref::<SealedError>().and_then(SealedError::remedy))
             .or_else(|| error.downcast_ref::<HsmError>().and_then(HsmError::remedy))
             .or_else(|| error.downcast_ref::<AuditError>().map(AuditError::remedy));
         Self { code: 2, error, remedy }

@@ -16,6 +16,7 @@ pub mod key;
 pub mod key_cmd;
 pub mod link;
 pub mod memory;
+pub mod passphrase;
 mod pause_file;
 pub mod recover_cmd;
 pub mod rpc;

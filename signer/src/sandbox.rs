@@ -58,11 +58,11 @@ impl Reach {
         reach.read.extend(source.map(directory));
         for key in keys {
             match &key.backend {
-                Backend::Softsign { source: SecretSource::File(path) } => {
-                    reach.read.insert(directory(path));
-                }
-                Backend::Softsign { source: SecretSource::Credential(_) } => {
-                    reach.read.insert(CREDENTIALS.into());
+                Backend::Softsign { source, passphrase } => {
+                    reach.read.extend([source].into_iter().chain(passphrase).map(|source| match source {
+                        SecretSource::File(path) => directory(path),
+                        SecretSource::Credential(_) => CREDENTIALS.into(),
+                    }));
                 }
                 #[allow(unreachable_patterns, reason = "other backends come and go with features")]
                 _ => reach.unknown = Some(format!("key {:?} lives outside of this process", key.name)),

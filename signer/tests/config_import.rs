@@ -89,7 +89,7 @@ fn everything_that_tmkms_knows_is_carried_or_named() {
     assert_eq!(nodes, ["tcp://10.0.0.5:26658", "unix:///run/hub.sock"]);
     assert_eq!((config.chains[0].max_height, config.chains[1].max_height), (Some(400_000), None));
     let source = SecretSource::File("/etc/palisade/keys/cosmoshub-4.json".into());
-    assert_eq!(config.keys[config.chains[0].key].backend, Backend::Softsign { source });
+    assert_eq!(config.keys[config.chains[0].key].backend, Backend::Softsign { source, passphrase: None });
     let Backend::YubiHsm(hsm) = &config.keys[config.chains[1].key].backend else { panic!("{config:?}") };
     assert_eq!(hsm.primary.connector, Connector::Usb { serial: Some(123_456_789) });
     assert_eq!((hsm.primary.auth_key, hsm.primary.key_id), (101, 7));

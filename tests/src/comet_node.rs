@@ -16,6 +16,7 @@ use crate::process::{Process, until};
 use crate::{http, ports};
 
 /// Where a node's consensus key is.
+#[allow(clippy::large_enum_variant, reason = "a test has a handful of them")]
 pub enum Validator {
     /// In the node's home, as most have it.
     Local(PrivateKey),

@@ -25,8 +25,20 @@ pub(super) fn key(command: KeyCommand) -> Result<ExitCode, Failure> {
             );
             (public, prefix, format!("put {} shards together, wrote {}", shards.len(), to.display()))
         }
-        KeyCommand::Show { path, prefix, json } => {
-            let public = key_cmd::show(&path)?;
+        KeyCommand::Encrypt { from, to, passphrase_file } => {
+            let public = key_cmd::encrypt(&from, &to, passphrase_file.as_deref())?;
+            eprintln!(
+                "warning: {} is still there, in the clear; try the new file before you destroy it and its backups",
+                from.display()
+            );
+            (public, None, format!("encrypted {}, wrote {}", from.display(), to.display()))
+        }
+        KeyCommand::Decrypt { from, to, passphrase_file } => {
+            let public = key_cmd::decrypt(&from, &to, passphrase_file.as_deref())?;
+            (public, None, format!("decrypted {}, wrote {}", from.display(), to.display()))
+        }
+        KeyCommand::Show { path, passphrase_file, prefix, json } => {
+            let public = key_cmd::show(&path, passphrase_file.as_deref())?;
             if json {
                 println!("{}", serde_json::to_string(&key_cmd::describe(&public, prefix.as_deref())?)?);
                 return Ok(ExitCode::SUCCESS);

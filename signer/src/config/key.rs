@@ -18,6 +18,9 @@ pub(super) enum RawKey {
         name: String,
         path: Option<PathBuf>,
         credential: Option<String>,
+        encryption: Option<Encryption>,
+        passphrase_file: Option<PathBuf>,
+        passphrase_credential: Option<String>,
     },
     Pkcs11 {
         name: String,
@@ -31,6 +34,13 @@ pub(super) enum RawKey {
         pin_credential: Option<String>,
     },
     Yubihsm(Box<RawYubiHsm>),
+}
+
+/// How a key file is encrypted. Said, and not looked up in the file: a key that is meant to be encrypted and is not, is refused.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Encryption {
+    Age,
 }
 
 /// One consensus key.
@@ -49,6 +59,8 @@ pub enum Backend {
     Softsign {
         /// `priv_validator_key.json`.
         source: SecretSource,
+        /// Where it is encrypted with age: the passphrase.
+        passphrase: Option<SecretSource>,
     },
     /// A YubiHSM 2.
     YubiHsm(Box<YubiHsmConfig>),
@@ -103,9 +115,20 @@ impl RawKey {
 
     pub(super) fn resolve(self, dir: &Path) -> Result<KeyConfig, ConfigError> {
         match self {
-            Self::Softsign { name, path, credential } => {
+            Self::Softsign { name, path, credential, encryption, passphrase_file, passphrase_credential } => {
+                let fields = ["passphrase_file", "passphrase_credential"];
+                let passphrase = match encryption {
+                    Some(Encryption::Age) => {
+                        Some(source(&name, dir, fields, passphrase_file, passphrase_credential)?)
+                    }
+                    None if passphrase_file.is_some() || passphrase_credential.is_some() => {
+                        let what = "a passphrase is for encryption = \"age\"".into();
+                        return Err(ConfigError::Key { name, what });
+                    }
+                    None => None,
+                };
                 let source = source(&name, dir, ["path", "credential"], path, credential)?;
-                Ok(KeyConfig { name, backend: Backend::Softsign { source } })
+                Ok(KeyConfig { name, backend: Backend::Softsign { source, passphrase } })
             }
             Self::Yubihsm(raw) => {
                 let (name, config) = raw.resolve(dir)?;
@@ -175,12 +198,30 @@ mod tests {
     fn a_key_comes_from_exactly_one_place() {
         let file = resolve("name = 'k'\nbackend = 'softsign'\npath = 'k.json'").expect("good");
         let source = SecretSource::File("/etc/palisade/k.json".into());
-        assert_eq!(file.backend, Backend::Softsign { source });
+        assert_eq!(file.backend, Backend::Softsign { source, passphrase: None });
         let credential = resolve("name = 'k'\nbackend = 'softsign'\ncredential = 'k'").expect("good");
-        assert_eq!(credential.backend, Backend::Softsign { source: SecretSource::Credential("k".into()) });
+        let source = SecretSource::Credential("k".into());
+        assert_eq!(credential.backend, Backend::Softsign { source, passphrase: None });
         for bad in ["", "path = 'k'\ncredential = 'k'", "credential = '../k'", "path = 'k'\nslot = 1"] {
             resolve(&format!("name = 'k'\nbackend = 'softsign'\n{bad}")).expect_err(bad);
         }
+    }
+
+    #[test]
+    fn encryption_and_passphrase_come_together() {
+        let key = |rest: &str| resolve(&format!("name = 'k'\nbackend = 'softsign'\npath = 'k.age'\n{rest}"));
+        for (rest, expected) in [
+            ("passphrase_file = 'p'", SecretSource::File("/etc/palisade/p".into())),
+            ("passphrase_credential = 'p'", SecretSource::Credential("p".into())),
+        ] {
+            let key_config = key(&format!("encryption = 'age'\n{rest}")).expect("good");
+            let Backend::Softsign { passphrase, .. } = key_config.backend else { panic!("other backend") };
+            assert_eq!(passphrase, Some(expected));
+            assert!(key(rest).expect_err(rest).contains("encryption = \"age\""));
+        }
+        assert!(key("encryption = 'age'").expect_err("no passphrase").contains("passphrase_file"));
+        assert!(key("encryption = 'gpg'\npassphrase_file = 'p'").expect_err("other").contains("gpg"));
+        assert!(key("passphrase = 'horse'").expect_err("never in the file").contains("unknown field"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Key backends, one file each.
 
 pub mod pkcs11;
+pub mod sealed;
 pub mod softsign;
 pub mod source;
 pub mod yubihsm;
@@ -13,6 +14,7 @@ use crate::{
     io::{
         key::{
             pkcs11::{Pkcs11Error, Pkcs11Key},
+            sealed::SealedError,
             softsign::Softsign,
             yubihsm::{OpenHsmError, YubiHsm, inspect::inspect},
         },
@@ -28,9 +30,9 @@ const SELF_TEST: &[u8] = b"\xff palisade-signer self-test, signs nothing \xff";
 /// Why a key could not be opened.
 #[derive(Debug, Error)]
 pub enum OpenKeyError {
-    /// The file.
+    /// The file, or what it is encrypted with.
     #[error(transparent)]
-    File(#[from] SecretFileError),
+    File(#[from] SealedError),
     /// Its content.
     #[error("{}: {source}", path.display())]
     Content {
@@ -64,7 +66,9 @@ pub struct Glance {
 /// Opens the key of a backend to sign with; `name` is its name in metrics and logs.
 pub fn open(name: &str, backend: &Backend, hsm: &HsmMetrics) -> Result<Box<dyn Key>, OpenKeyError> {
     match backend {
-        Backend::Softsign { source } => Ok(Box::new(Softsign::open(source)?)),
+        Backend::Softsign { source, passphrase } => {
+            Ok(Box::new(Softsign::open(source, passphrase.as_ref())?))
+        }
         Backend::Pkcs11(config) => Ok(Box::new(Pkcs11Key::open(config)?)),
         Backend::YubiHsm(config) => Ok(Box::new(YubiHsm::open(name, config, hsm)?)),
     }
@@ -77,7 +81,7 @@ pub fn glance(backend: &Backend) -> Result<Glance, OpenKeyError> {
         Glance { public_key, findings: Vec::new(), remarks }
     };
     match backend {
-        Backend::Softsign { source } => Ok(of(&Softsign::open(source)?)),
+        Backend::Softsign { source, passphrase } => Ok(of(&Softsign::open(source, passphrase.as_ref())?)),
         Backend::Pkcs11(config) => Ok(of(&Pkcs11Key::open(config)?)),
         Backend::YubiHsm(config) => {
             let seen = inspect(config)?;
@@ -92,7 +96,7 @@ impl OpenKeyError {
     /// What the operator can do.
     pub fn remedy(&self) -> Option<String> {
         match self {
-            Self::File(file @ SecretFileError::Io { path, .. }) if file.is_missing() => {
+            Self::File(SealedError::File(file @ SecretFileError::Io { path, .. })) if file.is_missing() => {
                 Some(format!("palisade-signer key generate {}, or key import", path.display()))
             }
             Self::File(file) => file.remedy(),

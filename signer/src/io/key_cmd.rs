@@ -1,11 +1,11 @@
-//! `key generate`, `key import`, `key recombine`, `key show`.
+//! `key generate`, `key import`, `key recombine`, `key encrypt`, `key decrypt`, `key show`.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use comet::{
-    bech32,
+    age, bech32,
     consensus::{KeyType, PublicKey, SecretKey},
     key_file,
 };
@@ -13,11 +13,15 @@ use rand_core::{OsRng, RngCore as _};
 use zeroize::Zeroizing;
 
 use crate::{
+    config::SecretSource,
     import::{
         key::{self, Form},
         shard,
     },
-    io::secret_file,
+    io::{
+        key::sealed::{self, SealedError},
+        passphrase, secret_file,
+    },
 };
 
 /// What a person may know about a key.
@@ -69,10 +73,63 @@ pub fn recombine(shards: &[PathBuf], to: &Path) -> anyhow::Result<PublicKey> {
     Ok(key.public().clone())
 }
 
-/// The public key of a key file.
-pub fn show(path: &Path) -> anyhow::Result<PublicKey> {
-    let json = secret_file::read(path)?;
-    let key = comet::key_file::read_priv_validator_key(&json).with_context(|| path.display().to_string())?;
+/// Writes an encrypted copy of a key file.
+pub fn encrypt(from: &Path, to: &Path, passphrase_file: Option<&Path>) -> anyhow::Result<PublicKey> {
+    let json = secret_file::read_bytes(from)?;
+    if age::is_age(&json) {
+        bail!("{} is encrypted already", from.display());
+    }
+    let json = secret_file::text(from, json)?;
+    let public = public_of(&json, from)?;
+    let passphrase = passphrase_for(to, passphrase_file, true)?;
+    let file = age::encrypt(json.as_bytes(), passphrase.as_bytes(), age::USUAL_WORK, &mut OsRng)
+        .with_context(|| to.display().to_string())?;
+    secret_file::create(to, &file)?;
+    Ok(public)
+}
+
+/// Writes a plain copy of an encrypted key file.
+pub fn decrypt(from: &Path, to: &Path, passphrase_file: Option<&Path>) -> anyhow::Result<PublicKey> {
+    let file = secret_file::read_bytes_to_import(from)?;
+    let json = open(from, &file, passphrase_file)?;
+    let public = public_of(&json, from)?;
+    secret_file::create(to, json.as_bytes())?;
+    Ok(public)
+}
+
+/// The public key of a key file, encrypted or not.
+pub fn show(path: &Path, passphrase_file: Option<&Path>) -> anyhow::Result<PublicKey> {
+    let file = secret_file::read_bytes(path)?;
+    let json =
+        if age::is_age(&file) { open(path, &file, passphrase_file)? } else { secret_file::text(path, file)? };
+    public_of(&json, path)
+}
+
+fn open(path: &Path, file: &[u8], passphrase_file: Option<&Path>) -> anyhow::Result<Zeroizing<String>> {
+    if !age::is_age(file) {
+        bail!("{} is not encrypted with age", path.display());
+    }
+    let passphrase = passphrase_for(path, passphrase_file, false)?;
+    Ok(sealed::open(path, file, &passphrase)?)
+}
+
+/// From the file that was named, or from the person at the terminal; for a new file that person types it twice.
+fn passphrase_for(path: &Path, file: Option<&Path>, new: bool) -> anyhow::Result<Zeroizing<String>> {
+    if let Some(file) = file {
+        return Ok(sealed::passphrase(&SecretSource::File(file.into()))?);
+    }
+    if !passphrase::is_possible() {
+        return Err(SealedError::NobodyToAsk { path: path.into() }.into());
+    }
+    let typed = passphrase::ask(&format!("passphrase of {}", path.display()))?;
+    if new && *passphrase::ask("the same again")? != *typed {
+        bail!("these were two different passphrases");
+    }
+    Ok(typed)
+}
+
+fn public_of(json: &str, path: &Path) -> anyhow::Result<PublicKey> {
+    let key = key_file::read_priv_validator_key(json).with_context(|| path.display().to_string())?;
     Ok(key.public().clone())
 }
 

@@ -42,15 +42,34 @@ pub enum SecretFileError {
 
 /// Reads a text that nobody else can read.
 pub fn read(path: &Path) -> Result<Zeroizing<String>, SecretFileError> {
+    text(path, read_with(path, true)?)
+}
+
+/// Reads what nobody else can read and what need not be text.
+pub fn read_bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretFileError> {
     read_with(path, true)
 }
 
 /// Reads a text to import, whatever its mode: the copy that is made of it is private.
 pub fn read_to_import(path: &Path) -> Result<Zeroizing<String>, SecretFileError> {
+    text(path, read_with(path, false)?)
+}
+
+/// Reads bytes to import, whatever their mode.
+pub fn read_bytes_to_import(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretFileError> {
     read_with(path, false)
 }
 
-fn read_with(path: &Path, private: bool) -> Result<Zeroizing<String>, SecretFileError> {
+/// Bytes that were read from `path`, as text.
+pub fn text(path: &Path, mut bytes: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, SecretFileError> {
+    String::from_utf8(std::mem::take(&mut *bytes)).map(Zeroizing::new).map_err(|error| {
+        drop(Zeroizing::new(error.into_bytes()));
+        let source = io::Error::new(io::ErrorKind::InvalidData, "it is not text");
+        SecretFileError::Io { path: path.into(), source }
+    })
+}
+
+fn read_with(path: &Path, private: bool) -> Result<Zeroizing<Vec<u8>>, SecretFileError> {
     let io_error = |source| SecretFileError::Io { path: path.into(), source };
     let mut file = File::open(path).map_err(io_error)?;
     let metadata = file.metadata().map_err(io_error)?;
@@ -61,9 +80,9 @@ fn read_with(path: &Path, private: bool) -> Result<Zeroizing<String>, SecretFile
     if private && mode & 0o077 != 0 {
         return Err(SecretFileError::Mode { path: path.into(), mode });
     }
-    let mut text = Zeroizing::new(String::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1));
-    file.read_to_string(&mut text).map_err(io_error)?;
-    Ok(text)
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1));
+    file.read_to_end(&mut bytes).map_err(io_error)?;
+    Ok(bytes)
 }
 
 /// Writes a new file with mode 0600, durably, and its directory if need be. Never over an existing one.

@@ -40,10 +40,33 @@ pub(crate) enum KeyCommand {
         #[arg(long)]
         prefix: Option<String>,
     },
+    /// Write a copy of a key file that is encrypted to a passphrase, as age does it.
+    Encrypt {
+        /// Key file.
+        from: PathBuf,
+        /// New file.
+        to: PathBuf,
+        /// File with the passphrase, mode 0600; without it, it is asked for.
+        #[arg(long)]
+        passphrase_file: Option<PathBuf>,
+    },
+    /// Write a plain copy of an encrypted key file.
+    Decrypt {
+        /// Encrypted file.
+        from: PathBuf,
+        /// New file.
+        to: PathBuf,
+        /// File with the passphrase, mode 0600; without it, it is asked for.
+        #[arg(long)]
+        passphrase_file: Option<PathBuf>,
+    },
     /// Show the public side of a key file.
     Show {
-        /// Key file.
+        /// Key file, encrypted or not.
         path: PathBuf,
+        /// File with the passphrase of an encrypted one, mode 0600; without it, it is asked for.
+        #[arg(long)]
+        passphrase_file: Option<PathBuf>,
         /// Bech32 prefix of the chain, to show the valcons address.
         #[arg(long)]
         prefix: Option<String>,

@@ -1,4 +1,4 @@
-//! A key in a file, in CometBFT's own `priv_validator_key.json`.
+//! A key in a file, in CometBFT's own `priv_validator_key.json`, or in one that is encrypted ([`sealed`]).
 //!
 //! Keys without a seed (from tmkms) are in the same file under the type `palisade/PrivKeyEd25519Expanded`. The key proves
 //! itself once when it is opened; [`crate::keeper`] proves each signature.
@@ -8,7 +8,7 @@ use comet::consensus::{PublicKey, SecretKey, Signature};
 use crate::{
     config::SecretSource,
     io::{
-        key::{OpenKeyError, SELF_TEST, source},
+        key::{OpenKeyError, SELF_TEST, sealed, source},
         memory::Locked,
     },
     key::{Key, KeyError},
@@ -24,9 +24,9 @@ pub struct Softsign {
 // === impl Softsign ===
 
 impl Softsign {
-    /// Reads and proves a key. A file must have mode 0600 or stricter.
-    pub fn open(from: &SecretSource) -> Result<Self, OpenKeyError> {
-        let json = source::read(from)?;
+    /// Reads and proves a key. A file must have mode 0600 or stricter; with a passphrase it must be encrypted.
+    pub fn open(from: &SecretSource, passphrase: Option<&SecretSource>) -> Result<Self, OpenKeyError> {
+        let json = sealed::read(from, passphrase)?;
         let key: SecretKey = comet::key_file::read_priv_validator_key(&json).map_err(|error| {
             OpenKeyError::Content { path: source::path(from).unwrap_or_default(), source: error }
         })?;

@@ -25,11 +25,16 @@ pub fn path(source: &SecretSource) -> Result<PathBuf, SecretFileError> {
     }
 }
 
-/// The text there. systemd keeps credentials private by its own means, which may show as other mode bits than 0600.
+/// The text there.
 pub fn read(source: &SecretSource) -> Result<Zeroizing<String>, SecretFileError> {
+    secret_file::text(&path(source)?, read_bytes(source)?)
+}
+
+/// The bytes there. systemd keeps credentials private by its own means, which may show as other mode bits than 0600.
+pub fn read_bytes(source: &SecretSource) -> Result<Zeroizing<Vec<u8>>, SecretFileError> {
     let path = path(source)?;
     match source {
-        SecretSource::File(_) => secret_file::read(&path),
-        SecretSource::Credential(_) => secret_file::read_to_import(&path),
+        SecretSource::File(_) => secret_file::read_bytes(&path),
+        SecretSource::Credential(_) => secret_file::read_bytes_to_import(&path),
     }
 }
