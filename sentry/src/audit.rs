@@ -43,7 +43,8 @@ pub fn examine(evidence: &Evidence<'_>) -> Report {
         findings,
         rules,
         hosts: evidence.planned.map_or(0, |fleet| fleet.hosts().count()),
-        nodes: evidence.planned.map_or(0, |fleet| fleet.nodes().count()),
+        nodes: evidence.planned.map_or(0, |fleet| fleet.nodes().count())
+            + usize::from(evidence.home.is_some()),
         addresses: evidence.live.map_or(0, |live| live.targets.len()),
         seen: evidence.live.map(Live::seen).unwrap_or_default(),
     }

@@ -28,6 +28,8 @@ pub enum Source {
     Planned,
     /// A probe from outside.
     Live,
+    /// The files of a node's home.
+    Home,
 }
 
 /// What a finding is about.
@@ -103,6 +105,11 @@ pub(crate) fn set(view: View<'_>, key: &str, value: impl fmt::Display, origin: O
     let host = &view.host.name;
     match origin {
         Origin::Implied => format!("set {key} = {value} on {host}"),
+        Origin::Home => {
+            format!(
+                "set {key} = {value} in the home on {host}; palisade-sentry render writes what the fleet implies"
+            )
+        }
         Origin::Given => {
             format!("set {key} = {value} on {host}, or remove it there: the topology implies a safe value")
         }

@@ -214,6 +214,22 @@ impl Fleet {
         Some(View { node, settings, host: self.hosts.get(&name.host)? })
     }
 
+    /// The same with other settings of one node, for evidence about it, and with the links that follow from them. Whether
+    /// its signer reaches it is a question for the plan.
+    pub(crate) fn with_settings(&self, name: &NodeName, settings: Settings) -> Self {
+        let mut fleet = self.clone();
+        let mut reachable = settings.clone();
+        if let Some(planned) = fleet.settings.get(name) {
+            reachable.priv_validator_laddr = planned.priv_validator_laddr.clone();
+        }
+        fleet.settings.insert(name.clone(), reachable);
+        if let Ok(links) = crate::link::links(&fleet) {
+            fleet.links = links;
+        }
+        fleet.settings.insert(name.clone(), settings);
+        fleet
+    }
+
     /// The node that has this id, if it is ours.
     pub fn node_by_id(&self, id: &NodeId) -> Option<&Node> {
         self.nodes.values().find(|node| node.id == *id)

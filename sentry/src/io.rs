@@ -3,4 +3,5 @@
 pub mod fleet_file;
 pub mod genesis_file;
 pub mod kept_file;
+pub mod node_home;
 pub mod probe;

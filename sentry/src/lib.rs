@@ -8,6 +8,9 @@
 //!
 //! the network  ── io::probe ──> Live ── rules/<rule>, census ── the same report
 //!
+//! a node's home ── io::node_home ──> Home ── rules/<rule> ── the same report
+//!                  node_config ──> its files with other values
+//!
 //! genesis.json ── genesis, reach ──> Census ── report ──> text, JSON
 //! addrbook.json ── addrbook ──> Audit ── report ──> text, JSON
 //! ```
@@ -25,6 +28,7 @@ mod exposed;
 mod finding;
 mod fleet;
 pub mod genesis;
+pub mod home;
 mod implied;
 pub mod io;
 mod link;

@@ -12,11 +12,13 @@
 mod edit;
 mod keys;
 mod layout;
+mod read;
 mod table;
 mod value;
 
 pub use edit::{Change, EditError, Edited, edit};
 pub use keys::{Stray, known_keys, strays};
+pub use read::{Read, Unread, read};
 pub use table::{File, Wanted, wanted};
 pub use value::Value;
 

@@ -10,11 +10,15 @@ mod addr_book_strict_on_sentries;
 mod answers_with_declared_id;
 mod at_least_two_sentries;
 mod certificate_names_no_validator;
+mod config_keys_known;
+mod config_values_read;
 mod every_book_was_read;
 mod grpc_not_public_on_validator;
+mod hidden_node_in_address_book;
 mod hidden_node_in_answers;
 mod hidden_node_in_genesis;
 mod hidden_node_in_pex_answers;
+mod home_files_private;
 mod inner_address_in_node_info;
 mod ipv6_as_closed_as_ipv4;
 mod listens_on_own_address;
@@ -45,6 +49,7 @@ mod validator_unconditional_on_sentries;
 
 use crate::finding::{Finding, Severity, Source, Subject};
 use crate::fleet::Fleet;
+use crate::home::Home;
 use crate::live::Live;
 
 /// How a rule looks at one kind of evidence. More kinds may follow.
@@ -55,6 +60,8 @@ pub enum Check {
     Planned(fn(&Fleet) -> Vec<Finding>),
     /// At what the world sees of it.
     Live(fn(&Live) -> Vec<Finding>),
+    /// At a node's home. A check of a plan looks at it too, as if the plan said what its files say.
+    Home(fn(&Home) -> Vec<Finding>),
 }
 
 /// Everything that there is to judge; each part may be absent.
@@ -64,6 +71,8 @@ pub struct Evidence<'a> {
     pub planned: Option<&'a Fleet>,
     /// What was seen from outside.
     pub live: Option<&'a Live>,
+    /// A node's home.
+    pub home: Option<&'a Home>,
 }
 
 /// One rule.
@@ -83,11 +92,15 @@ pub const ALL: &[Rule] = &[
     answers_with_declared_id::RULE,
     at_least_two_sentries::RULE,
     certificate_names_no_validator::RULE,
+    config_keys_known::RULE,
+    config_values_read::RULE,
     every_book_was_read::RULE,
     grpc_not_public_on_validator::RULE,
+    hidden_node_in_address_book::RULE,
     hidden_node_in_answers::RULE,
     hidden_node_in_genesis::RULE,
     hidden_node_in_pex_answers::RULE,
+    home_files_private::RULE,
     inner_address_in_node_info::RULE,
     ipv6_as_closed_as_ipv4::RULE,
     listens_on_own_address::RULE,
@@ -120,7 +133,7 @@ pub const ALL: &[Rule] = &[
 impl Rule {
     /// What it finds in this evidence; `None` where there is none that it could look at.
     pub fn look(&self, evidence: &Evidence<'_>) -> Option<Vec<Finding>> {
-        let found: Vec<Vec<Finding>> = self.checks.iter().filter_map(|check| check.look(evidence)).collect();
+        let found: Vec<Vec<Finding>> = self.checks.iter().flat_map(|check| check.look(evidence)).collect();
         (!found.is_empty()).then(|| found.into_iter().flatten().collect())
     }
 
@@ -131,14 +144,19 @@ impl Rule {
 }
 
 impl Check {
-    fn look(self, evidence: &Evidence<'_>) -> Option<Vec<Finding>> {
-        let (source, mut found) = match self {
-            Self::Planned(check) => (Source::Planned, check(evidence.planned?)),
-            Self::Live(check) => (Source::Live, check(evidence.live?)),
+    /// What it finds in each kind of evidence that it can look at.
+    fn look(self, evidence: &Evidence<'_>) -> Vec<Vec<Finding>> {
+        let looks = match self {
+            Self::Planned(check) => vec![
+                (Source::Planned, evidence.planned.map(check)),
+                (Source::Home, evidence.home.and_then(|home| home.as_planned(check))),
+            ],
+            Self::Live(check) => vec![(Source::Live, evidence.live.map(check))],
+            Self::Home(check) => vec![(Source::Home, evidence.home.map(check))],
         };
-        for finding in &mut found {
-            finding.source = source;
-        }
-        Some(found)
+        let found = looks.into_iter().filter_map(|(source, found)| Some((source, found?)));
+        found
+            .map(|(source, found)| found.into_iter().map(|finding| Finding { source, ..finding }).collect())
+            .collect()
     }
 }

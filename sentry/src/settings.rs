@@ -1,7 +1,7 @@
 //! What a node's configuration says, as far as the topology depends on it: one value for every key that can leak.
 //!
 //! The rules read nothing but these values and the graph, so they do not care where a value came from: implied by the
-//! topology, typed into `fleet.toml`, or (issue by issue) read from a node's home. `Origin` remembers it for the evidence.
+//! topology, typed into `fleet.toml`, or read from a node's home. `Origin` remembers it for the evidence.
 
 use std::collections::BTreeSet;
 
@@ -15,6 +15,8 @@ pub enum Origin {
     Implied,
     /// Given in `[host.node.config]` or `[host.node.app]` of the fleet file.
     Given,
+    /// Read from the files of the node's home, or the default of the node where they say nothing.
+    Home,
 }
 
 /// A value and where it came from.
@@ -92,6 +94,7 @@ impl Origin {
         match self {
             Self::Implied => "implied by the topology",
             Self::Given => "given in fleet.toml",
+            Self::Home => "by the files of its home",
         }
     }
 }

@@ -57,7 +57,7 @@ fn leaking_fleet() {
 fn what_the_world_sees() {
     let fleet = fleet("../examples/fleet-classic.toml");
     let live = seen_of(&fleet);
-    let report = examine(&Evidence { planned: None, live: Some(&live) });
+    let report = examine(&Evidence { live: Some(&live), ..Evidence::default() });
     same("live.audit.txt", &report::text(&report, "fleet.toml"));
     same("live.audit.json", &report::json(&report, "fleet.toml"));
     same("live.audit.sarif.json", &report::sarif(&report, "fleet.toml"));

@@ -131,9 +131,14 @@ fn a_larger_number_stays() {
 #[test]
 fn tendermint_035_is_refused() {
     for text in ["proxy-app = ''\n", "[p2p]\nbootstrap-peers = ''\n", "[rpc]\ncors-allowed-origins = []\n"] {
-        assert_eq!(edit(text, &[]), Err(EditError::KebabCase));
+        let rows = [want("p2p.pex", Value::Flag(false))];
+        assert_eq!(edit(text, &rows), Err(EditError::KebabCase));
     }
-    assert!(edit("[tx_index]\npsql-conn = ''\n[mempool]\nkeep-invalid-txs-in-cache = false\n", &[]).is_ok());
+    let grpc = Wanted { file: File::App, ..want("grpc.enable", Value::Flag(false)) };
+    let app = "minimum-gas-prices = ''\n[grpc]\nenable = true\n";
+    assert_eq!(edit(app, &[grpc]).unwrap().text, app.replace("true", "false"), "the SDK's file has dashes");
+    let dashed = "[tx_index]\npsql-conn = ''\n[mempool]\nkeep-invalid-txs-in-cache = false\n";
+    assert!(edit(dashed, &[want("p2p.pex", Value::Flag(false))]).is_ok());
 }
 
 #[test]

@@ -1,16 +1,19 @@
 //! `palisade-sentry audit`: the rules on a planned fleet, and on what the world sees of it.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
 
+use super::render;
 use crate::audit::examine;
 use crate::finding::{Severity, Subject};
 use crate::fleet::Fleet;
+use crate::home::Home;
 use crate::io::fleet_file::load;
+use crate::io::node_home;
 use crate::io::probe::{self, Options, Way};
 use crate::live::{Hidden, Live, Part, Wanted, is_privval, named, plan};
 use crate::peer::{NodeId, PeerAddress};
@@ -21,8 +24,15 @@ use crate::rules::Evidence;
 #[derive(Debug, Args)]
 pub(super) struct Audit {
     /// The fleet file.
-    #[arg(required_unless_present = "target")]
+    #[arg(required_unless_present_any = ["target", "home"])]
     fleet: Option<PathBuf>,
+    /// Look at a node's home instead of the plan: the directory above config/. Beside a fleet its files are judged by every
+    /// rule; without one, by what they say alone. Read it as its owner or as root.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["live", "target", "from"])]
+    home: Option<PathBuf>,
+    /// Whose home it is: its host in the fleet, or host/chain where a host has several nodes.
+    #[arg(long, value_name = "HOST[/CHAIN]", requires_all = ["home", "fleet"])]
+    node: Option<String>,
     /// Look at the fleet from outside as well: P2P handshakes, address books by PEX, and every port that gives something away.
     #[arg(long)]
     live: bool,
@@ -64,13 +74,19 @@ pub(super) fn run(args: &Audit) -> anyhow::Result<(String, u8)> {
     let fleet = args.fleet.as_deref().map(load).transpose()?;
     let live = if args.live || !args.target.is_empty() {
         Some(look(args, fleet.as_ref())?)
-    } else if args.from.is_some() || !args.private.is_empty() || !args.private_ip.is_empty() {
-        bail!("--from, --private and --private-ip are for looking from outside\ntry: add --live");
+    } else if args.home.is_none()
+        && (args.from.is_some() || !args.private.is_empty() || !args.private_ip.is_empty())
+    {
+        bail!(
+            "--from, --private and --private-ip are for looking at what there is\ntry: add --live or --home"
+        );
     } else {
         None
     };
-    let report = examine(&Evidence { planned: fleet.as_ref(), live: live.as_ref() });
-    let source = match &args.fleet {
+    let home = args.home.as_deref().map(|dir| read(args, dir, fleet.as_ref())).transpose()?;
+    let planned = if home.is_some() { None } else { fleet.as_ref() };
+    let report = examine(&Evidence { planned, live: live.as_ref(), home: home.as_ref() });
+    let source = match args.home.as_ref().or(args.fleet.as_ref()) {
         Some(file) => file.display().to_string(),
         None => args.target.iter().map(|peer| peer.host.clone()).collect::<Vec<_>>().join(","),
     };
@@ -80,6 +96,17 @@ pub(super) fn run(args: &Audit) -> anyhow::Result<(String, u8)> {
         () => report::text(&report, &source),
     };
     Ok((text, u8::from(report.fails(args.fail_on))))
+}
+
+/// The home at `dir`.
+fn read(args: &Audit, dir: &Path, fleet: Option<&Fleet>) -> anyhow::Result<Home> {
+    let hidden = hidden(args, fleet);
+    let Some(fleet) = fleet else { return Ok(node_home::load(dir, None, None, &hidden)?) };
+    let name = args.node.as_deref().with_context(|| {
+        format!("whose home is {}?\ntry: --node HOST, as the fleet file calls it", dir.display())
+    })?;
+    let view = render::node(fleet, name)?;
+    Ok(node_home::load(dir, Some((fleet, view)), view.node.line, &hidden)?)
 }
 
 fn look(args: &Audit, fleet: Option<&Fleet>) -> anyhow::Result<Live> {

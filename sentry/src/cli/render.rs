@@ -88,7 +88,7 @@ pub(super) fn node<'f>(fleet: &'f Fleet, name: &str) -> anyhow::Result<View<'f>>
 }
 
 /// What the node runs.
-pub(super) fn line(view: View<'_>) -> anyhow::Result<NodeLine> {
+fn line(view: View<'_>) -> anyhow::Result<NodeLine> {
     view.node.line.with_context(|| {
         format!(
             "nobody says which node line {} runs, and the names of its settings depend on it\ntry: add node_line = \"0.38\" to its [[chain]] or [[host.node]]; known are {}",

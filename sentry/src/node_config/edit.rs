@@ -7,7 +7,7 @@ use toml::{Table, Value as Toml};
 
 use super::is_kebab_case;
 use super::layout::{Layout, Place};
-use super::table::Wanted;
+use super::table::{File, Wanted};
 
 /// Why a file is left alone. Ends with a `try:` line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,7 +59,8 @@ pub struct Change {
 pub fn edit(text: &str, wanted: &[Wanted]) -> Result<Edited, EditError> {
     let wrong = |e: toml::de::Error| EditError::Toml(e.to_string().trim_end().to_owned());
     let (layout, before) = (Layout::of(text).map_err(wrong)?, text.parse::<Table>().map_err(wrong)?);
-    if is_kebab_case(text) {
+    // In app.toml every line has dashes.
+    if wanted.iter().any(|want| want.file == File::Config) && is_kebab_case(text) {
         return Err(EditError::KebabCase);
     }
     let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };

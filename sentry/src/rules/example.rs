@@ -4,7 +4,10 @@ use comet::p2p::{NetAddress, NodeInfo, Versions};
 
 use crate::census::Census;
 use crate::finding::{Finding, Subject};
+use crate::home::Home;
 use crate::live::{Answer, Hidden, Live, Node, P2p, Page, Part, Pex, Port, Service, State, Target};
+use crate::node_config::read;
+use crate::node_line::NodeLine;
 use crate::resolve::resolve;
 use crate::rules::{Evidence, Rule};
 
@@ -124,4 +127,24 @@ pub(super) fn with_pex(entries: &[(&str, &str)]) -> Pex {
     let mut census = Census::default();
     census.add(&entries, 0);
     Pex::Read(census, None)
+}
+
+/// What one rule finds in the home of a node of [`CLASSIC`], which runs line 0.38, with this `config.toml`.
+pub(super) fn in_home(rule: &Rule, host: &str, config: &str, change: impl FnOnce(&mut Home)) -> Vec<Finding> {
+    let fleet = resolve(CLASSIC).expect("the example resolves");
+    let view = fleet.views().find(|v| v.host.name == host).expect("the host is there");
+    let read = read(config, None, Some(NodeLine::V0_38), Some(view.settings));
+    let settings = read.settings.clone().expect("settings, because there is a plan");
+    let mut home = Home {
+        subject: (&view.node.name).into(),
+        of: Some((view.node.name.clone(), fleet.with_settings(&view.node.name, settings))),
+        config: read,
+        node_key: Some(Ok(view.node.id.clone())),
+        validator_key: None,
+        book: None,
+        genesis: None,
+        files: vec![],
+    };
+    change(&mut home);
+    rule.look(&Evidence { home: Some(&home), ..Evidence::default() }).expect("a rule about homes")
 }
