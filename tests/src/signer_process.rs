@@ -44,12 +44,24 @@ impl Signer {
         settings: &str,
         commands: &[&[&str]],
     ) -> Result<Self> {
+        let backend = "backend = \"softsign\"\npath = \"keys/own.json\"\n";
+        Self::with_backend(dir, chain_id, nodes, [backend, settings], commands)
+    }
+
+    /// The same for a key that is used from elsewhere; `keys/own.json` only says which one it is.
+    pub fn with_backend(
+        dir: &Path,
+        chain_id: &str,
+        nodes: &[String],
+        [backend, settings]: [&str; 2],
+        commands: &[&[&str]],
+    ) -> Result<Self> {
         std::fs::create_dir_all(dir.join("keys"))?;
         let listen = ports::address();
         let nodes: Vec<String> = nodes.iter().map(|node| format!("{node:?}")).collect();
         let config = format!(
             "state_dir = \"state\"\nlisten = \"{listen}\"\n\n\
-             [[key]]\nname = \"own\"\nbackend = \"softsign\"\npath = \"keys/own.json\"\n\n\
+             [[key]]\nname = \"own\"\n{backend}\n\
              [[chain]]\nid = \"{chain_id}\"\nkey = \"own\"\nnodes = [{}]\n{settings}",
             nodes.join(", ")
         );

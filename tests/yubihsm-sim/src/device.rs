@@ -57,6 +57,11 @@ impl Device {
         self.log.boot();
     }
 
+    /// What its clock shows.
+    pub(crate) fn clock(&self) -> Duration {
+        self.now
+    }
+
     /// Forgets all sessions, as a device does that hiccups.
     pub fn drop_sessions(&mut self) {
         self.sessions = Default::default();

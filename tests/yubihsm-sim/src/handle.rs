@@ -23,14 +23,24 @@ pub fn start(config: Config) -> io::Result<Handle> {
 
 /// Like [`start`], on a chosen address.
 pub fn start_on(address: SocketAddr, config: Config) -> io::Result<Handle> {
+    plug_in(address, Device::new(config, Duration::ZERO))
+}
+
+/// A device that [`Handle::unplug`] gave, behind a connector once more: objects and log are as they were, sessions are not.
+pub fn plug_in_again(address: SocketAddr, mut device: Device) -> io::Result<Handle> {
+    device.reboot();
+    plug_in(address, device)
+}
+
+fn plug_in(address: SocketAddr, device: Device) -> io::Result<Handle> {
     let listener = TcpListener::bind(address)?;
     let shared = Arc::new(Shared {
         address: listener.local_addr()?,
         started: Instant::now(),
         state: Mutex::new(State {
-            device: Device::new(config, Duration::ZERO),
+            skipped: device.clock(),
+            device,
             script: Script::default(),
-            skipped: Duration::ZERO,
             commands: Vec::new(),
             frozen: false,
             hung: 0,
@@ -95,6 +105,15 @@ impl Handle {
     pub fn freeze(&self, frozen: bool) {
         self.shared.lock().frozen = frozen;
         self.shared.changed.notify_all();
+    }
+
+    /// Ends the connector as SIGKILL does, and hands over what does not go with it: the device.
+    pub fn unplug(self) -> Device {
+        let shared = Arc::clone(&self.shared);
+        drop(self);
+        let config = shared.lock().device.config().clone();
+        // A request that was under way finds an empty device, which is as good as none.
+        std::mem::replace(&mut shared.lock().device, Device::new(config, Duration::ZERO))
     }
 
     /// Requests that hang right now.

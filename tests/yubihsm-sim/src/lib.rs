@@ -21,5 +21,5 @@ pub use capability::Capabilities;
 pub use config::Config;
 pub use device::{Device, FACTORY_KEY, FACTORY_PASSWORD, OBJECTS, SESSIONS};
 pub use fault::{Fault, Strike};
-pub use handle::{Handle, start, start_on};
+pub use handle::{Handle, plug_in_again, start, start_on};
 pub use session::LongKeys;
