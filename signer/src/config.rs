@@ -26,10 +26,7 @@ pub use self::{
     doppelganger::{DoppelgangerConfig, MAX_BLOCKS, RpcUrl},
     error::ConfigError,
     harden::HardenConfig,
-    key::{
-        Backend, Connector, HsmConfig, KeyConfig, Password, Pkcs11Config, SecretSource, TokenName,
-        YubiHsmConfig,
-    },
+    key::{Backend, Connector, HsmConfig, KeyConfig, Pkcs11Config, SecretSource, TokenName, YubiHsmConfig},
     node::NodeAddr,
 };
 use self::{admin::RawAdmin, chain::RawChain, harden::RawHarden, key::RawKey};

@@ -7,7 +7,7 @@ mod command;
 use std::{fs, path::Path};
 
 use command::{good, run};
-use palisade_signer::config::{Backend, Config, Connector, Password, SecretSource};
+use palisade_signer::config::{Backend, Config, Connector, SecretSource};
 use tempfile::TempDir;
 
 /// Everything that tmkms 0.15 knows, after its documentation.
@@ -93,7 +93,7 @@ fn everything_that_tmkms_knows_is_carried_or_named() {
     let Backend::YubiHsm(hsm) = &config.keys[config.chains[1].key].backend else { panic!("{config:?}") };
     assert_eq!(hsm.primary.connector, Connector::Usb { serial: Some(123_456_789) });
     assert_eq!((hsm.primary.auth_key, hsm.primary.key_id), (101, 7));
-    assert_eq!(hsm.primary.password, Password::File("/etc/palisade/secrets/hsm.password".into()));
+    assert_eq!(hsm.primary.password, SecretSource::File("/etc/palisade/secrets/hsm.password".into()));
     assert_eq!(hsm.connector_listen, Some(Connector::Http { host: "127.0.0.1".into(), port: 12345 }));
 
     for says in [

@@ -192,7 +192,7 @@ fn configurations_that_cannot_be_meant_so_are_refused() {
     assert_eq!(parse(&key), Ok(()));
     for (from, to, why) in [
         ("auth_key = 4", "auth_key = 1", "auth_key 1 is the factory's"),
-        ("password_file = \"password\"", "", "either password_file or credential"),
+        ("password_file = \"password\"", "", "one of password_file and credential"),
         ("audit-1", "audit-0", "audit_log of its own"),
         (two.url().as_str(), one.url().as_str(), "the same device"),
         ("http://", "https://", "connector must be"),

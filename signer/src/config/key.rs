@@ -8,7 +8,7 @@ use comet::consensus::KeyType;
 use serde::Deserialize;
 
 use self::yubihsm::RawYubiHsm;
-pub use self::yubihsm::{Connector, HsmConfig, Password, YubiHsmConfig};
+pub use self::yubihsm::{Connector, HsmConfig, YubiHsmConfig};
 use crate::config::ConfigError;
 
 #[derive(Debug, Deserialize)]

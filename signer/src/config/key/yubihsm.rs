@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use comet::consensus::KeyType;
 use serde::Deserialize;
 
-use crate::config::ConfigError;
+use crate::config::{
+    ConfigError,
+    key::{SecretSource, source},
+};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -55,20 +58,11 @@ pub struct HsmConfig {
     /// Id of the authentication key; never 1, the factory's.
     pub auth_key: u16,
     /// Where the password is.
-    pub password: Password,
+    pub password: SecretSource,
     /// Id of the asymmetric key.
     pub key_id: u16,
     /// Where the device's audit log goes.
     pub audit_log: PathBuf,
-}
-
-/// Where a password is; never the password.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Password {
-    /// A file, mode 0600.
-    File(PathBuf),
-    /// A credential of systemd, by its name.
-    Credential(String),
 }
 
 /// Where a device is.
@@ -144,11 +138,7 @@ impl HsmConfig {
     fn resolve(key: &str, dir: &Path, raw: RawStandby) -> Result<Self, ConfigError> {
         let wrong = |what| ConfigError::Hsm { key: key.into(), what };
         let RawStandby { connector, auth_key, password_file, credential, key_id, audit_log } = raw;
-        let password = match (password_file, credential) {
-            (Some(path), None) => Password::File(dir.join(path)),
-            (None, Some(name)) if !name.is_empty() && !name.contains('/') => Password::Credential(name),
-            _ => return Err(wrong("it needs either password_file or credential, a name without a slash")),
-        };
+        let password = source(key, dir, ["password_file", "credential"], password_file, credential)?;
         match auth_key {
             0 => return Err(wrong("auth_key 0 is none")),
             1 => {
@@ -191,8 +181,8 @@ impl Connector {
 
     /// Reads where to serve a device: `unix:///PATH` or an address of this machine, `127.0.0.1:PORT` or `[::1]:PORT`.
     pub fn parse_listen(text: &str, dir: &Path) -> Result<Self, &'static str> {
-        const WRONG: &str = "connector_listen must be unix:///PATH or a loopback address with a port: whoever reaches it may use \
-                             up the device's sessions";
+        const WRONG: &str = "a device is served at unix:///PATH or a loopback address with a port, and nowhere else: whoever \
+                             reaches it may use up the device's sessions";
         if text.starts_with("unix://") {
             return Self::parse(text, dir).map_err(|_| WRONG);
         }

@@ -27,8 +27,6 @@ pub mod usb;
 mod worker;
 
 use std::{
-    env,
-    path::Path,
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
@@ -36,7 +34,6 @@ use std::{
 use comet::consensus::{self, KeyType, Signature};
 use thiserror::Error;
 use tracing::warn;
-use zeroize::Zeroizing;
 
 use self::{
     connector::Served,
@@ -45,8 +42,8 @@ use self::{
     worker::{DeviceError, REAL, Settings, State},
 };
 use crate::{
-    config::{HsmConfig, Password, YubiHsmConfig},
-    io::secret_file::{self, SecretFileError},
+    config::{HsmConfig, SecretSource, YubiHsmConfig},
+    io::{key::source, secret_file::SecretFileError},
     key::{Health, Key, KeyError},
     metrics::hsm::HsmMetrics,
     raw_bytes::RawPermit,
@@ -79,9 +76,6 @@ pub enum OpenHsmError {
     /// The file with the password.
     #[error(transparent)]
     Password(#[from] SecretFileError),
-    /// A credential, but systemd gave none.
-    #[error("credential {0:?}: there is no $CREDENTIALS_DIRECTORY")]
-    NoCredentials(String),
     /// The devices.
     #[error("{0}")]
     Device(String),
@@ -104,19 +98,9 @@ pub enum OpenHsmError {
 }
 
 /// The keys that open sessions, from a file or a credential.
-pub fn auth_key(password: &Password) -> Result<AuthKey, OpenHsmError> {
-    let read = |path: &Path| -> Result<AuthKey, OpenHsmError> {
-        let text: Zeroizing<String> = secret_file::read(path)?;
-        Ok(AuthKey::from_password(text.trim_end_matches(['\n', '\r']).as_bytes()))
-    };
-    match password {
-        Password::File(path) => read(path),
-        Password::Credential(name) => {
-            let directory = env::var_os("CREDENTIALS_DIRECTORY")
-                .ok_or_else(|| OpenHsmError::NoCredentials(name.clone()))?;
-            read(&Path::new(&directory).join(name))
-        }
-    }
+pub fn auth_key(password: &SecretSource) -> Result<AuthKey, OpenHsmError> {
+    let text = source::read(password)?;
+    Ok(AuthKey::from_password(text.trim_end_matches(['\n', '\r']).as_bytes()))
 }
 
 // === impl YubiHsm ===
@@ -145,7 +129,7 @@ impl YubiHsm {
             let errors = devices.iter().filter_map(|device| device.trouble()());
             return Err(OpenHsmError::Device(errors.collect::<Vec<_>>().join("; ")));
         };
-        let public_key = consensus_key(key, config)?;
+        let public_key = consensus_key(key, config.primary.key_id, config.key_type)?;
         let served = match &config.connector_listen {
             Some(at) => Some(
                 connector::serve(at, &Lane::of(&config.primary.connector))
@@ -240,9 +224,13 @@ fn settings(
 }
 
 /// The key as chains know it.
-fn consensus_key(key: &PublicKey, config: &YubiHsmConfig) -> Result<consensus::PublicKey, OpenHsmError> {
-    let (algorithm, wanted) = (key.algorithm, config.key_type);
-    let wrong = || OpenHsmError::Type { key_id: config.primary.key_id, algorithm };
+pub(crate) fn consensus_key(
+    key: &PublicKey,
+    key_id: u16,
+    wanted: Option<KeyType>,
+) -> Result<consensus::PublicKey, OpenHsmError> {
+    let algorithm = key.algorithm;
+    let wrong = || OpenHsmError::Type { key_id, algorithm };
     let (key_type, bytes) = match (algorithm, wanted, key.bytes.split_at_checked(32)) {
         (Algorithm::ED25519, None | Some(KeyType::Ed25519), _) => (KeyType::Ed25519, key.bytes.clone()),
         (
@@ -256,7 +244,7 @@ fn consensus_key(key: &PublicKey, config: &YubiHsmConfig) -> Result<consensus::P
 }
 
 /// What a device answers, as the signature that chains know, if it is one.
-fn verified(key: &consensus::PublicKey, message: &[u8], answer: Vec<u8>) -> Option<Signature> {
+pub(crate) fn verified(key: &consensus::PublicKey, message: &[u8], answer: Vec<u8>) -> Option<Signature> {
     match key.key_type() {
         KeyType::Ed25519 => key.verify(message, &answer).then(|| answer.into()),
         _ => key.ecdsa_signature(message, &der::r_and_s(&answer)?),
@@ -270,7 +258,6 @@ impl OpenHsmError {
     pub fn remedy(&self) -> Option<String> {
         match self {
             Self::Password(error) => error.remedy(),
-            Self::NoCredentials(_) => Some("LoadCredential= in the unit, or password_file".into()),
             Self::Device(_) => None,
             Self::Type { .. } => Some("an ed25519 or secp256k1 key; key_type is for secp256k1eth".into()),
             Self::Listen { .. } => Some("another place for connector_listen".into()),

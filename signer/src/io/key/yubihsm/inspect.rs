@@ -33,7 +33,7 @@ pub struct Inspection {
 pub fn inspect(config: &YubiHsmConfig) -> Result<Inspection, OpenHsmError> {
     let served = config.connector_listen.as_ref();
     let (key, findings, remarks) = look("primary", &config.primary, served)?;
-    let public_key = super::consensus_key(&key, config)?;
+    let public_key = super::consensus_key(&key, config.primary.key_id, config.key_type)?;
     let mut all = Inspection { public_key, findings, remarks };
     let Some(standby) = &config.standby else { return Ok(all) };
     match look("standby", standby, None) {
