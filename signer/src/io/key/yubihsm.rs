@@ -17,6 +17,8 @@ pub mod audit;
 pub mod commands;
 pub mod connector;
 mod device;
+#[cfg(test)]
+mod device_tests;
 mod http;
 pub mod inspect;
 pub(crate) mod lane;
@@ -39,7 +41,7 @@ use self::{
     connector::Served,
     device::Device,
     lane::Lane,
-    worker::{DeviceError, REAL, Settings, State},
+    worker::{DeviceError, REAL, RENEW, Settings, State},
 };
 use crate::{
     config::{HsmConfig, SecretSource, YubiHsmConfig},
@@ -213,6 +215,7 @@ fn settings(
         labels: [name.into(), hsm.into()],
         lane: Lane::of(&config.connector),
         open: REAL,
+        renew: RENEW,
         auth_key_id: config.auth_key,
         auth_key: auth_key(&config.password)?,
         key_id: config.key_id,

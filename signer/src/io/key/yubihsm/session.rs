@@ -145,7 +145,8 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if !self.is_lost() {
+        // After a panic in a command nobody knows what another one does, and a second panic would end the process.
+        if !self.is_lost() && !std::thread::panicking() {
             self.patience = CLOSING;
             // Whatever it answers, this session is over.
             let _ = self.command(command::CLOSE_SESSION, &[]);

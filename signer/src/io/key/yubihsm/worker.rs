@@ -38,7 +38,7 @@ const COMMAND: Duration = Duration::from_secs(1);
 /// The device ends a session after 30 s of silence. Reading the audit log is what breaks it.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// Commands after which a session is made anew, half of what the device allows.
-const RENEW: u32 = 1 << 19;
+pub(super) const RENEW: u32 = 1 << 19;
 /// Entries in the device's log of 62 at which it is read when there is nothing else to do.
 const DRAIN: u32 = 16;
 /// Entries at which nothing is signed before it is read: an entry that is overwritten is lost.
@@ -50,6 +50,8 @@ pub(super) struct Settings {
     pub(super) labels: [String; 2],
     pub(super) lane: Arc<Lane>,
     pub(super) open: fn(&Arc<Lane>) -> Box<dyn Transport>,
+    /// Commands after which a session is made anew.
+    pub(super) renew: u32,
     pub(super) auth_key_id: u16,
     pub(super) auth_key: AuthKey,
     pub(super) key_id: u16,
@@ -172,7 +174,7 @@ impl Worker {
 
     /// What there is to do without being asked.
     fn do_duty(&mut self) {
-        if self.session.as_ref().is_some_and(|session| session.commands() >= RENEW) {
+        if self.session.as_ref().is_some_and(|session| session.commands() >= self.settings.renew) {
             self.session = None;
             self.next_attempt = Instant::now();
         }
