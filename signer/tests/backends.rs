@@ -2,6 +2,8 @@
 //! restart. PKCS#11 is tried on the real SoftHSM 2 (`PALISADE_SOFTHSM`, or where Debian has it).
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "support/hsm.rs"]
+mod hsm;
 #[path = "support/requests.rs"]
 mod requests;
 
@@ -33,16 +35,21 @@ use tempfile::TempDir;
 
 /// A configuration whose only key is this.
 fn config(dir: &TempDir, key: &str) -> Config {
+    config_of(dir, &format!("[[key]]\nname = 'own'\n{key}"))
+}
+
+/// A configuration with this table of a key, which is named `own`.
+fn config_of(dir: &TempDir, table: &str) -> Config {
     let text = format!(
-        "state_dir = 'state'\nlisten = '127.0.0.1:0'\n[[key]]\nname = 'k'\n{key}\n\
-         [[chain]]\nid = '{}'\nkey = 'k'\nnodes = ['tcp://127.0.0.1:1']\n",
+        "state_dir = 'state'\nlisten = '127.0.0.1:0'\n{table}\n\
+         [[chain]]\nid = '{}'\nkey = 'own'\nnodes = ['tcp://127.0.0.1:1']\n",
         requests::CHAIN
     );
     Config::parse(&text, dir.path()).unwrap()
 }
 
 fn keeper(config: &Config) -> Keeper<impl Storage + use<>> {
-    keeper_of(key::open("k", &config.keys[0].backend, &Metrics::new("t").hsm).unwrap(), config)
+    keeper_of(key::open("own", &config.keys[0].backend, &Metrics::new("t").hsm).unwrap(), config)
 }
 
 fn keeper_of(key: Box<dyn Key>, config: &Config) -> Keeper<impl Storage + use<>> {
@@ -71,7 +78,7 @@ fn signed(answer: Answer) -> Signed {
 /// What every backend has to do with every type of key.
 fn suite(config: &Config, key_type: KeyType) {
     let public =
-        key::open("k", &config.keys[0].backend, &Metrics::new("t").hsm).unwrap().public_key().clone();
+        key::open("own", &config.keys[0].backend, &Metrics::new("t").hsm).unwrap().public_key().clone();
     assert_eq!(public.key_type(), key_type);
     let mut first = keeper(config);
     let mut last = None;
@@ -150,13 +157,26 @@ fn a_signature_computed_wrongly_never_leaves() {
         let config = config(&dir, "backend = 'softsign'\npath = 'k.json'");
         for extensions_only in [false, true] {
             let _ = fs::remove_dir_all(dir.path().join("state"));
-            let key = key::open("k", &config.keys[0].backend, &Metrics::new("t").hsm).unwrap();
+            let key = key::open("own", &config.keys[0].backend, &Metrics::new("t").hsm).unwrap();
             let mut keeper = keeper_of(Box::new(Faulty { key, extensions_only }), &config);
             let prevote = ask(&mut keeper, &requests::prevote(5, 0, 1, 1));
             assert_eq!(matches!(prevote, Answer::Sign(_)), extensions_only, "{key_type}: {prevote:?}");
             let precommit = ask(&mut keeper, &requests::precommit(5, 0, 1, 2));
             assert!(matches!(precommit, Answer::Fail(Failure::Wrong)), "{key_type}: {precommit:?}");
         }
+    }
+}
+
+#[test]
+fn a_yubihsm_does_what_its_curves_can() {
+    for key_type in [KeyType::Ed25519, KeyType::Secp256k1, KeyType::Secp256k1Eth] {
+        let dir = tempfile::tempdir().unwrap();
+        let secp256k1 = key_type != KeyType::Ed25519;
+        let auth_capabilities: &[&str] =
+            if secp256k1 { &["sign-ecdsa", "get-log-entries"] } else { &["sign-eddsa", "get-log-entries"] };
+        let device = hsm::device(&hsm::Plan { secp256k1, auth_capabilities, ..hsm::Plan::default() });
+        let key = hsm::toml(dir.path(), &[&device], &format!("key_type = '{}'\n", key_type.name()));
+        suite(&config_of(&dir, &key), key_type);
     }
 }
 
