@@ -6,7 +6,11 @@ mod command;
 #[path = "support/operator.rs"]
 mod operator;
 
-use std::fs;
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    process::Stdio,
+};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use comet::{
@@ -187,6 +191,37 @@ fn audit_prints_the_log_and_follows_its_chain() {
 }
 
 #[test]
+fn a_device_is_served_to_other_commands_until_a_signal_ends_it() {
+    let scene = Scene::ready();
+    let socket = format!("unix://{}", scene.path("hsm.sock").display());
+    for (listen, pattern) in [(socket.as_str(), socket.as_str()), ("127.0.0.1:0", "http://127.0.0.1:")] {
+        let line = scene.line(&format!("connector --connector @ --listen {listen}"));
+        let mut child = command::command(scene.dir.path(), &line).stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        let at = said.trim().rsplit_once(" served at ").expect(&said).1.to_owned();
+        assert!(said.starts_with(&format!("device {SERIAL} ")) && at.starts_with(pattern), "{said}");
+        let listed = command::good(
+            &scene.dir,
+            &format!("yubihsm info --connector {at} --auth-key 2 --password-file hsm/admin.password"),
+        );
+        assert!(listed.contains(&format!("serial {SERIAL}")), "{listed}");
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert!(child.wait().unwrap().success());
+        assert!(!scene.path("hsm.sock").exists());
+    }
+    scene.bad("connector --connector @ --listen 0.0.0.0:0", 1, "a loopback address", "--listen unix:");
+    scene.bad(
+        "connector --connector http://127.0.0.1:1 --listen 127.0.0.1:0",
+        2,
+        "http://127.0.0.1:1",
+        "start the",
+    );
+    assert_eq!(scene.run("connector --listen 127.0.0.1:0").0, 2, "which device?");
+}
+
+#[test]
 fn a_full_log_is_drained_and_says_what_it_missed() {
     let scene = Scene::ready();
     scene.good("keys generate AS operator --domain 1");
@@ -206,4 +241,6 @@ fn a_public_key_is_what_the_device_says_in_every_verb() {
     let public = PublicKey::from_bytes(&bytes).unwrap();
     assert!(scene.good("keys list AS operator").contains(&public.to_string()));
     assert!(scene.good("test AS a --key 1").contains(&public.to_string()));
+    scene.good("keys generate AS operator --domain 1 --id 7 --algorithm secp256k1");
+    assert!(scene.good("test AS a --key 7 --count 5").starts_with("key 7: 5 signatures, all good under "));
 }

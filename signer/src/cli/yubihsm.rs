@@ -1,13 +1,13 @@
 //! `palisade-signer yubihsm …`.
 
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 use crate::{
     cli::{
         Failure,
         args::yubihsm::{KeyKind, KeysCommand, Login, Place, YubihsmCommand},
     },
-    io::yubihsm_cmd::{self, Said, audit, backup, keys, setup},
+    io::yubihsm_cmd::{self, Said, audit, backup, connector, keys, setup},
     yubihsm::object::Algorithm,
 };
 
@@ -38,6 +38,9 @@ pub(super) fn yubihsm(command: YubihsmCommand) -> Result<ExitCode, Failure> {
         YubihsmCommand::Audit { login, keep, free, json } => {
             (audit::audit(&login.into(), keep.as_deref(), free)?, json)
         }
+        YubihsmCommand::Connector { listen, serial, connector } => {
+            return serve(&listen, serial, connector);
+        }
         YubihsmCommand::Test { login, key, count } => (keys::test(&login.into(), key, count)?, false),
     };
     if json {
@@ -46,6 +49,30 @@ pub(super) fn yubihsm(command: YubihsmCommand) -> Result<ExitCode, Failure> {
         said.lines.iter().for_each(|line| println!("{line}"));
     }
     Ok(ExitCode::from(u8::from(said.findings)))
+}
+
+/// Serves a device until a signal comes.
+fn serve(listen: &str, serial: Option<u32>, connector: Option<String>) -> Result<ExitCode, Failure> {
+    let source = match (serial, connector) {
+        (Some(serial), _) => connector::Source::Serial(serial),
+        (None, text) => connector::Source::Connector(text.unwrap_or_else(|| "usb".into())),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        use tokio::signal::unix::{SignalKind, signal};
+        // Before anything is started, so that no signal finds the default handler and leaves the socket behind.
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let (served, line) = connector::connector(listen, &source)?;
+        println!("{line}");
+        std::io::stdout().flush()?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        drop(served);
+        Ok(ExitCode::SUCCESS)
+    })
 }
 
 fn keys_command(command: KeysCommand) -> Result<(Said, bool), Failure> {

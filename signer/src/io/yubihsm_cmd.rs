@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod backup;
+pub mod connector;
 pub mod keys;
 pub mod setup;
 

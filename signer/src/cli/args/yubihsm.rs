@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 #[derive(Subcommand)]
 pub(crate) enum YubihsmCommand {
@@ -57,6 +57,20 @@ pub(crate) enum YubihsmCommand {
         /// For machines.
         #[arg(long)]
         json: bool,
+    },
+    /// Serve a device of this machine to others as Yubico's connector does, until a signal ends it. A running signer holds its
+    /// device: there `connector_listen` is the way.
+    #[command(group(ArgGroup::new("device").required(true).args(["serial", "connector"])))]
+    Connector {
+        /// unix:///PATH or a loopback address such as 127.0.0.1:12345; port 0 takes a free one.
+        #[arg(long)]
+        listen: String,
+        /// The device at a USB port, by its serial number.
+        #[arg(long)]
+        serial: Option<u32>,
+        /// usb, usb:SERIAL, http://HOST:PORT or unix:///PATH.
+        #[arg(long)]
+        connector: Option<String>,
     },
     /// Sign a random message with a key and verify the signature.
     Test {
