@@ -17,12 +17,18 @@ use std::{
     process::{Command, Output},
 };
 
-use comet::privval::{PREVOTE, Sum};
+use comet::{
+    consensus::KeyType,
+    privval::{PREVOTE, Sum},
+};
 use command::{CONFIG, OF, Signer, good, run, scene};
 use node::{Listener, Node};
 use palisade_signer::{
+    config::SecretSource,
     io::{
         harden::{reach, syscalls},
+        key::softsign::Softsign,
+        key_cmd,
         memory::Locked,
     },
     sandbox::Reach,
@@ -162,11 +168,23 @@ fn secrets_lie_in_locked_pages() {
         return;
     }
     let two = Locked::new([8u8; 64]);
-    assert_eq!(std::ptr::from_ref(&*one).addr() % 4096, 0);
+    assert!(std::ptr::from_ref(&*one).addr() % 4096 <= 8, "at the beginning of a page of its own");
     assert!(locked_kib() >= 8);
     drop(one);
     assert!(locked_kib() >= 4, "the other one stays locked");
     assert_eq!(*two, [8; 64]);
+
+    // Keys of every type are wholly in their pages, also ML-DSA's, which is larger than a page.
+    for (key_type, at_least) in [(KeyType::Ed25519, 4), (KeyType::MlDsa65, 16)] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("k.json");
+        key_cmd::generate(&path, key_type).unwrap();
+        let before = locked_kib();
+        let key = Softsign::open(&SecretSource::File(path), None).unwrap();
+        assert!(locked_kib() >= before + at_least, "{key_type}: {before} and then {}", locked_kib());
+        drop(key);
+        assert_eq!(locked_kib(), before, "{key_type}");
+    }
 }
 
 fn write(dir: &Path, nodes: &[&Listener], more: &str) {

@@ -18,12 +18,14 @@ pub struct SecretKey {
     public: PublicKey,
 }
 
+/// All of it is in the value itself, nothing is behind a pointer: whoever locks the pages of the value has locked the key.
+#[allow(clippy::large_enum_variant, reason = "a box of ML-DSA's 17 KiB would lie outside of what is locked")]
 enum Inner {
     Ed25519(key::PrivateKey),
     Secp256k1(SigningKey),
     Secp256k1Eth(SigningKey),
     Bls12_381(Zeroizing<bls12_381_plus::Scalar>),
-    MlDsa65(Box<ml_dsa_65::PrivateKey>),
+    MlDsa65(ml_dsa_65::PrivateKey),
 }
 
 // === impl SecretKey ===
@@ -40,7 +42,7 @@ impl SecretKey {
                 KeyType::Secp256k1 => secp256k1::from_scalar(&seed).map(Inner::Secp256k1),
                 KeyType::Secp256k1Eth => secp256k1::from_scalar(&seed).map(Inner::Secp256k1Eth),
                 KeyType::Bls12_381 => Some(Inner::Bls12_381(bls::key_gen(&seed))),
-                KeyType::MlDsa65 => Some(Inner::MlDsa65(Box::new(ml_dsa::from_seed(&seed)))),
+                KeyType::MlDsa65 => Some(Inner::MlDsa65(ml_dsa::from_seed(&seed))),
             };
             if let Some(inner) = inner {
                 return Self::of(inner);
@@ -63,7 +65,7 @@ impl SecretKey {
             KeyType::Bls12_381 => Inner::Bls12_381(bls::from_scalar(scalar()?).ok_or(KeyError::OutOfRange)?),
             KeyType::MlDsa65 => {
                 let packed = bytes.try_into().map_err(|_| length())?;
-                Inner::MlDsa65(Box::new(ml_dsa::from_packed(packed).ok_or(KeyError::OutOfRange)?))
+                Inner::MlDsa65(ml_dsa::from_packed(packed).ok_or(KeyError::OutOfRange)?)
             }
         };
         Ok(Self::of(inner))
@@ -75,7 +77,7 @@ impl SecretKey {
             Inner::Ed25519(key) => key.to_seed_and_public()?.to_vec(),
             Inner::Secp256k1(key) | Inner::Secp256k1Eth(key) => key.to_bytes().to_vec(),
             Inner::Bls12_381(scalar) => scalar.to_be_bytes().to_vec(),
-            Inner::MlDsa65(key) => (**key).clone().into_bytes().to_vec(),
+            Inner::MlDsa65(key) => key.clone().into_bytes().to_vec(),
         }))
     }
 
