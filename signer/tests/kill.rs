@@ -1,8 +1,13 @@
-//! The real process, killed at random moments: whatever it ever released, no height, round and step has two signatures.
+//! The real process, killed at random moments and contended for by a second one on the same state: whatever it ever released,
+//! no height, round and step has two signatures.
+//!
+//! `KILL_SEED` repeats the moments of a run, `KILLS` lengthens it.
 #![allow(clippy::unwrap_used)] // a test's helpers are tests as well
 
 #[path = "support/command.rs"]
 mod command;
+#[path = "support/disk.rs"]
+mod disk;
 #[path = "support/node.rs"]
 mod node;
 #[path = "support/requests.rs"]
@@ -11,9 +16,10 @@ mod requests;
 use std::{
     collections::HashMap,
     fs,
+    process::Stdio,
     sync::mpsc,
     thread,
-    time::{Duration, Instant},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use comet::{
@@ -26,8 +32,15 @@ use node::Listener;
 use requests::{CHAIN, vote};
 
 /// Asks as fast as it can and passes every signed vote on, until the signer is gone. Returns the next height.
-fn press(listener: &Listener, from: i64, first: u8, votes: &mpsc::Sender<comet::privval::Vote>) -> i64 {
+fn press(
+    listener: &Listener,
+    from: i64,
+    first: u8,
+    votes: &mpsc::Sender<comet::privval::Vote>,
+    there: &mpsc::Sender<()>,
+) -> i64 {
     let mut socket = listener.accept_raw();
+    there.send(()).unwrap();
     let (mut frames, mut buffer) = (Decoder::new(frame::MAX_TO_NODE), [0; 8192]);
     let mut height = from;
     loop {
@@ -63,6 +76,10 @@ fn press(listener: &Listener, from: i64, first: u8, votes: &mpsc::Sender<comet::
     }
 }
 
+fn from_environment(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
+}
+
 #[test]
 fn sigkill_at_random_moments() {
     let dir = command::scene();
@@ -82,15 +99,40 @@ fn sigkill_at_random_moments() {
     let (votes, seen) = mpsc::channel();
     let mut height = 1;
     let (listener, votes) = (&listener, &votes);
-    for n in 0..25u64 {
+    let seed = from_environment("KILL_SEED").unwrap_or_else(|| {
+        let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+        u64::try_from(nanos % (1 << 60)).unwrap()
+    });
+    let kills = from_environment("KILLS").unwrap_or(200);
+    println!("KILL_SEED={seed}");
+    let mut random = disk::Random(seed);
+    for n in 0..kills {
+        if random.one_in(4) {
+            // Killed while it starts, so also while it opens the state.
+            let mut child = command::command(dir.path(), "run --config signer.toml");
+            let child = child.stderr(Stdio::null()).spawn().unwrap();
+            thread::sleep(Duration::from_micros(random.below(40_000)));
+            drop(command::Signer(child));
+            listener.turn_away();
+        }
         let signer = command::Signer::start(&dir);
+        if n % 20 == 7 {
+            // Somebody starts a second one. It says whose state it is and goes, and the first does not notice.
+            command::bad(
+                &dir,
+                "run --config signer.toml",
+                2,
+                "is in use by another process",
+                "stop the other process",
+            );
+        }
         height = thread::scope(|scope| {
             // The interrupted height is asked for again, with the other block first.
             let first = if n % 2 == 0 { 1 } else { 2 };
-            let pressing = scope.spawn(move || press(listener, height, first, votes));
-            // Any moment will do; the prime keeps the moments apart.
-            let until = Instant::now() + Duration::from_micros(30_000 + n * 7_919);
-            thread::sleep(until - Instant::now());
+            let (there, is_there) = mpsc::channel();
+            let pressing = scope.spawn(move || press(listener, height, first, votes, &there));
+            is_there.recv().unwrap();
+            thread::sleep(Duration::from_micros(random.below(60_000)));
             drop(signer);
             pressing.join().unwrap()
         });
@@ -106,7 +148,7 @@ fn sigkill_at_random_moments() {
         assert_eq!(*first, sign_bytes, "two signatures at height {} type {}", vote.height, vote.r#type);
         count += 1;
     }
-    println!("{count} votes at {} places over 25 kills", signed.len());
-    assert!(signed.len() > 50, "the signer hardly signed anything");
-    assert!(height > 25, "heights went on after each kill");
+    println!("{count} votes at {} places over {kills} kills", signed.len());
+    assert!(signed.len() > 200, "the signer hardly signed anything");
+    assert!(height > 25, "heights did not go on after the kills");
 }

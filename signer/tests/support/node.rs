@@ -59,6 +59,20 @@ impl Listener {
         }
     }
 
+    /// Hangs up on whoever is waiting.
+    pub fn turn_away(&self) {
+        let set = |on| match self {
+            Self::Tcp(listener) => listener.set_nonblocking(on).unwrap(),
+            Self::Unix(listener) => listener.set_nonblocking(on).unwrap(),
+        };
+        set(true);
+        while match self {
+            Self::Tcp(listener) => listener.accept().is_ok(),
+            Self::Unix(listener) => listener.accept().is_ok(),
+        } {}
+        set(false);
+    }
+
     /// Accepts a connection and does nothing with it.
     pub fn accept_raw(&self) -> Socket {
         let socket = match self {
