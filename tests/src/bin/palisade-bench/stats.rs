@@ -1,4 +1,4 @@
-//! Percentiles of durations, and processor time of a process.
+//! Percentiles of durations, and processor time and memory of a process.
 
 use std::time::Duration;
 
@@ -20,6 +20,11 @@ impl Samples {
     /// The duration that `per_mille` of a thousand do not exceed.
     pub(crate) fn at(&self, per_mille: usize) -> Duration {
         self.0[(self.0.len() - 1) * per_mille / 1000]
+    }
+
+    /// How many.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// Median in microseconds.
@@ -45,4 +50,11 @@ pub(crate) fn processor_time(pid: u32) -> anyhow::Result<Duration> {
     let ticks: u64 =
         after_name.split_whitespace().skip(11).take(2).filter_map(|f| f.parse::<u64>().ok()).sum();
     Ok(Duration::from_millis(ticks * 10))
+}
+
+/// Memory of a process that is in RAM now, in MiB.
+pub(crate) fn resident_mib(pid: u32) -> anyhow::Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("0");
+    Ok(line.split_whitespace().next().unwrap_or("0").parse::<f64>()? / 1024.0)
 }
