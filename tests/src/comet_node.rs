@@ -156,10 +156,7 @@ pub fn network(dir: &Path, plan: &Plan<'_>, validators: &[Validator]) -> Result<
                     home.join("config/priv_validator_key.json"),
                     write_priv_validator_key(&copy_of(key)).as_bytes(),
                 )?;
-                std::fs::write(
-                    home.join("data/priv_validator_state.json"),
-                    r#"{"height":"0","round":0,"step":0}"#,
-                )?;
+                std::fs::write(home.join("data/priv_validator_state.json"), plan.line.fresh_state())?;
                 ""
             }
         };

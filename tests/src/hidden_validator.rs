@@ -87,7 +87,7 @@ impl Fleet {
             write_priv_validator_key(&crate::comet_node::copy_of(consensus)).as_bytes(),
         )?;
         if !home.join("data/priv_validator_state.json").exists() {
-            put("data/priv_validator_state.json", r#"{"height":"0","round":0,"step":0}"#)?;
+            put("data/priv_validator_state.json", self.line.fresh_state())?;
         }
         Ok(())
     }
@@ -188,6 +188,7 @@ fn config(moniker: &str, laddr: &str, otherwise: &str, peers: &str, of: Sentry<'
         r#"proxy_app = "kvstore"
 moniker = "{moniker}"
 log_level = "info"
+prof_laddr = "{open}:6060"
 
 [rpc]
 laddr = "tcp://{open}:26657"

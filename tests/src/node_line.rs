@@ -55,6 +55,14 @@ impl Line {
         }
     }
 
+    /// `priv_validator_state.json` of a validator that has signed nothing. Amino writes the round as text.
+    pub fn fresh_state(self) -> &'static str {
+        match self {
+            Self::V0_33 => r#"{"height":"0","round":"0","step":0}"#,
+            _ => r#"{"height":"0","round":0,"step":0}"#,
+        }
+    }
+
     /// Whether precommits may carry extensions.
     pub fn has_vote_extensions(self) -> bool {
         !matches!(self, Self::V0_33 | Self::V0_34 | Self::V0_37)

@@ -117,8 +117,7 @@ fn tm_signer_harness_of_0_33_passes() {
     std::fs::create_dir_all(home.join("config")).unwrap();
     std::fs::create_dir_all(home.join("data")).unwrap();
     std::fs::copy(signer_dir.join("keys/own.json"), home.join("config/priv_validator_key.json")).unwrap();
-    std::fs::write(home.join("data/priv_validator_state.json"), r#"{"height":"0","round":"0","step":0}"#)
-        .unwrap();
+    std::fs::write(home.join("data/priv_validator_state.json"), Line::V0_33.fresh_state()).unwrap();
     let plan = Plan {
         line: Line::V0_33,
         chain_id: CHAIN,
