@@ -203,7 +203,7 @@ mod tests {
             (
                 "[[providers.softsign]]\nchain_ids = []\npath = 'k'\nkey_type = 'hunter2'\n",
                 4,
-                "unknown variant",
+                "expected `consensus` or `account`",
             ),
             ("password = 'hunter2\n", 1, ""),
         ] {
