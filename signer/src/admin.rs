@@ -83,6 +83,32 @@ pub struct KeyStatus {
     /// `signing`, `paused` or `stopped`.
     #[prost(string, tag = "3")]
     pub state: String,
+    /// `softsign`, `pkcs11` or `yubihsm`.
+    #[prost(string, tag = "4")]
+    pub backend: String,
+    /// Devices that hold the key, the one that signs first; empty for backends that have none.
+    #[prost(message, repeated, tag = "5")]
+    pub hsms: Vec<HsmStatus>,
+}
+
+/// One device.
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize)]
+pub struct HsmStatus {
+    /// `primary` or `standby`.
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// Where it is, as configured.
+    #[prost(string, tag = "2")]
+    pub connector: String,
+    /// Whether there is a session.
+    #[prost(bool, tag = "3")]
+    pub up: bool,
+    /// Commands of this session.
+    #[prost(int64, tag = "4")]
+    pub commands_in_session: i64,
+    /// Entries of its audit log that are not in the file yet.
+    #[prost(int64, tag = "5")]
+    pub log_entries_unread: i64,
 }
 
 /// One chain.
@@ -135,8 +161,22 @@ pub fn table(status: &Status) -> String {
     for trouble in &status.troubles {
         text += &format!("  {trouble}\n");
     }
-    let keys = status.keys.iter().map(|key| [key.name.clone(), key.state.clone(), key.public_key.clone()]);
-    text += &columns(["KEY", "STATE", "PUBLIC KEY"], keys);
+    let keys = status
+        .keys
+        .iter()
+        .map(|key| [key.name.clone(), key.backend.clone(), key.state.clone(), key.public_key.clone()]);
+    text += &columns(["KEY", "BACKEND", "STATE", "PUBLIC KEY"], keys);
+    let hsms = status.keys.iter().flat_map(|key| key.hsms.iter().map(move |hsm| (key, hsm)));
+    let hsms = hsms.map(|(key, hsm)| {
+        let state = if hsm.up { "up" } else { "down" };
+        let [commands, unread] = [hsm.commands_in_session, hsm.log_entries_unread]
+            .map(|n| if hsm.up { n.to_string() } else { "-".into() });
+        [key.name.clone(), hsm.name.clone(), hsm.connector.clone(), state.into(), commands, unread]
+    });
+    let mut hsms = hsms.peekable();
+    if hsms.peek().is_some() {
+        text += &columns(["KEY", "HSM", "CONNECTOR", "STATE", "COMMANDS", "LOG UNREAD"], hsms);
+    }
     let chains = status.chains.iter().map(|chain| {
         let state = if chain.paused { "paused" } else { "signing" };
         [chain.id.clone(), chain.key.clone(), state.into(), or_dash(Some(&chain.last_signed))]
@@ -191,7 +231,22 @@ mod tests {
         let status = Status {
             version: "1.2.3".into(),
             troubles: vec!["chain b-1 has no node connected".into()],
-            keys: vec![KeyStatus { name: "k".into(), public_key: "00ff".into(), state: "signing".into() }],
+            keys: vec![KeyStatus {
+                name: "k".into(),
+                public_key: "00ff".into(),
+                state: "signing".into(),
+                backend: "yubihsm".into(),
+                hsms: vec![
+                    HsmStatus {
+                        name: "primary".into(),
+                        connector: "usb:7550054".into(),
+                        up: true,
+                        commands_in_session: 812,
+                        log_entries_unread: 3,
+                    },
+                    HsmStatus { name: "standby".into(), connector: "usb".into(), ..HsmStatus::default() },
+                ],
+            }],
             chains: vec![ChainStatus {
                 id: "a-1".into(),
                 key: "k".into(),
@@ -216,8 +271,11 @@ mod tests {
         assert_eq!(
             table(&status),
             "palisade-signer 1.2.3, not ready\n  chain b-1 has no node connected\n\
-             KEY  STATE    PUBLIC KEY\n\
-             k    signing  00ff\n\
+             KEY  BACKEND  STATE    PUBLIC KEY\n\
+             k    yubihsm  signing  00ff\n\
+             KEY  HSM      CONNECTOR    STATE  COMMANDS  LOG UNREAD\n\
+             k    primary  usb:7550054  up     812       3\n\
+             k    standby  usb          down   -         -\n\
              CHAIN  KEY  STATE   LAST SIGNED\n\
              a-1    k    paused  7/0/3\n\
              CHAIN  NODE                  LINK  SILENT  LAST SIGNED  P50     P99\n\

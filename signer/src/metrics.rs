@@ -19,6 +19,9 @@ const BUCKETS: [f64; 18] = [
     0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
 ];
 
+/// Vote extensions: empty, the usual few hundred bytes of prices, up to the 1 MiB that nodes allow.
+const EXTENSION_BUCKETS: [f64; 8] = [0.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262_144.0, 1_048_576.0];
+
 /// The registry and its members.
 pub struct Metrics {
     registry: Registry,
@@ -30,6 +33,10 @@ pub struct Metrics {
     pub double_sign_prevented: IntCounterVec,
     /// `{chain_id}`: extensions signed again for a precommit that was signed before; they may differ from the first.
     pub extension_resigned: IntCounterVec,
+    /// `{chain_id}`: bytes of each vote extension that was signed.
+    pub extension_bytes: HistogramVec,
+    /// `{key,backend,key_type}`: 1 for each key at work.
+    pub key_info: IntGaugeVec,
     /// `{chain_id}`.
     pub last_signed_height: IntGaugeVec,
     /// `{chain_id}`.
@@ -96,6 +103,23 @@ impl Metrics {
                 "vote_extension_resigned_total",
                 "Vote extensions signed again for a precommit that was signed before.",
                 chain,
+            ),
+            extension_bytes: register(
+                &registry,
+                HistogramVec::new(
+                    HistogramOpts::from(opts(
+                        "vote_extension_bytes",
+                        "Size of vote extensions that were signed.",
+                    ))
+                    .buckets(EXTENSION_BUCKETS.to_vec()),
+                    chain,
+                ),
+            ),
+            key_info: gauge(
+                &registry,
+                "key_info",
+                "Where each key lives, and its type.",
+                &["key", "backend", "key_type"],
             ),
             last_signed_height: gauge(
                 &registry,
@@ -205,8 +229,9 @@ impl Metrics {
     }
 
     /// Drops the gauge of a key that is no more.
-    pub fn forget_key(&self, name: &str) {
+    pub fn forget_key(&self, name: &str, backend: &str, key_type: &str) {
         let _ = self.key_stopped.remove_label_values(&[name]);
+        let _ = self.key_info.remove_label_values(&[name, backend, key_type]);
     }
 
     /// Text exposition, format 0.0.4.
@@ -272,6 +297,7 @@ hsm_queue_wait_seconds histogram hsm,key
 hsm_sessions_total counter hsm,key
 hsm_sign_duration_seconds histogram hsm,key
 hsm_up gauge hsm,key
+key_info gauge backend,key,key_type
 key_stopped gauge key
 last_request_timestamp_seconds gauge chain_id,node
 last_signed_height gauge chain_id
@@ -283,6 +309,7 @@ node_silence_seconds gauge chain_id,node
 ping_age_seconds gauge chain_id,node
 request_duration_seconds histogram chain_id,phase
 requests_total counter chain_id,reason,result,type
+vote_extension_bytes histogram chain_id
 vote_extension_resigned_total counter chain_id
 ";
 
@@ -292,6 +319,8 @@ vote_extension_resigned_total counter chain_id
         m.requests.with_label_values(&["c", "prevote", "signed", ""]).inc();
         m.request_duration.with_label_values(&["c", "total"]).observe(0.000_06);
         m.double_sign_prevented.with_label_values(&["c", "conflicting_block"]).inc();
+        m.extension_bytes.with_label_values(&["c"]).observe(0.0);
+        m.key_info.with_label_values(&["k", "softsign", "ed25519"]).set(1);
         m.extension_resigned.with_label_values(&["c"]).inc();
         m.signed("c", Hrs { height: 7, round: 1, step: Step::Precommit });
         m.node_connected.with_label_values(&["c", "tcp://n:1"]).set(1);

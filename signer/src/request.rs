@@ -24,6 +24,7 @@ pub struct Request {
     hrs: Hrs,
     timestamp: Timestamp,
     sign_bytes: Vec<u8>,
+    extension_size: usize,
     extension_sign_bytes: Option<Vec<u8>>,
 }
 
@@ -108,6 +109,7 @@ impl Request {
             hrs,
             timestamp,
             sign_bytes,
+            extension_size: vote.extension.len(),
             // §3.6.8: also when it is empty.
             extension_sign_bytes: (may_have_extension && wants_extension)
                 .then(|| canonical::extension(chain_id, vote.height, vote.round, &vote.extension)),
@@ -146,7 +148,7 @@ impl Request {
             Dialect::Proto => canonical::proposal(chain_id, proposal),
             Dialect::Amino => canonical::amino::proposal(chain_id, proposal),
         };
-        Ok(Self { hrs, timestamp, sign_bytes, extension_sign_bytes: None })
+        Ok(Self { hrs, timestamp, sign_bytes, extension_size: 0, extension_sign_bytes: None })
     }
 
     /// Height, round and step.
@@ -162,6 +164,11 @@ impl Request {
     /// What would be signed.
     pub fn sign_bytes(&self) -> &[u8] {
         &self.sign_bytes
+    }
+
+    /// Bytes of the extension itself.
+    pub fn extension_size(&self) -> usize {
+        self.extension_size
     }
 
     /// What would be signed for the extension: present on precommits for a block, unless the node does not want it.

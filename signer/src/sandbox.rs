@@ -1,15 +1,17 @@
 //! What a signer with this configuration has to reach: everything else can be put out of its reach.
 //!
-//! Directories stand for the files in them, so that a file that is replaced (as editors do) stays in reach. A key that lives in
-//! a device or behind a driver needs what only the driver knows: then there is no wall around files and ports, and the
-//! log says so.
+//! Directories stand for the files in them, so that a file that is replaced (as editors do) stays in reach. What a PKCS#11
+//! module uses only its vendor knows: unless the configuration says it (`paths`), there is no wall around files and ports, and the
+//! log says so. The code of such a module is not ours either: see [`Reach::foreign_code`].
 
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
 };
 
-use crate::config::{Backend, ChainConfig, Config, NodeAddr, SecretSource};
+use crate::config::{
+    Backend, ChainConfig, Config, Connector, HsmConfig, NodeAddr, SecretSource, YubiHsmConfig,
+};
 
 /// What the resolver, the time zone and a start of threads read.
 const SYSTEM: [&str; 8] = [
@@ -24,6 +26,8 @@ const SYSTEM: [&str; 8] = [
 ];
 /// Where systemd puts the credentials of services.
 const CREDENTIALS: &str = "/run/credentials";
+/// What it takes to find and use a device at a USB port.
+const USB: [&str; 2] = ["/dev/bus/usb", "/sys"];
 /// DNS, when an answer does not fit a datagram.
 const DNS: u16 = 53;
 
@@ -36,6 +40,9 @@ pub struct Reach {
     pub write: BTreeSet<PathBuf>,
     /// TCP ports to connect to, of any host.
     pub ports: BTreeSet<u16>,
+    /// Whether a vendor's module runs in this process, whose system calls nobody here can foresee: one that is not on the list
+    /// is then refused instead of ending the process.
+    pub foreign_code: bool,
     /// Why none of it can be said.
     pub unknown: Option<String>,
 }
@@ -50,6 +57,7 @@ impl Reach {
             read: SYSTEM.into_iter().map(PathBuf::from).collect(),
             write: harden.paths.iter().cloned().collect(),
             ports: harden.ports.iter().copied().chain([DNS]).collect(),
+            foreign_code: false,
             unknown: None,
         };
         reach.write.insert(state_dir.clone());
@@ -59,13 +67,24 @@ impl Reach {
         for key in keys {
             match &key.backend {
                 Backend::Softsign { source, passphrase } => {
-                    reach.read.extend([source].into_iter().chain(passphrase).map(|source| match source {
-                        SecretSource::File(path) => directory(path),
-                        SecretSource::Credential(_) => CREDENTIALS.into(),
-                    }));
+                    reach.secret(source);
+                    passphrase.iter().for_each(|passphrase| reach.secret(passphrase));
                 }
-                #[allow(unreachable_patterns, reason = "other backends come and go with features")]
-                _ => reach.unknown = Some(format!("key {:?} lives outside of this process", key.name)),
+                Backend::YubiHsm(config) => reach.yubihsm(config),
+                Backend::Pkcs11(config) => {
+                    reach.foreign_code = true;
+                    reach.secret(&config.pin);
+                    reach.read.insert(directory(&config.module));
+                    match &config.paths {
+                        Some(paths) => reach.write.extend(paths.iter().cloned()),
+                        None => {
+                            let name = &key.name;
+                            reach.unknown = Some(format!(
+                                "nobody knows what the module of key {name:?} uses; its `paths` can say it"
+                            ));
+                        }
+                    }
+                }
             }
         }
         for ChainConfig { id: _, key: _, dialect: _, max_height: _, raw_bytes: _, nodes, doppelganger } in
@@ -80,6 +99,32 @@ impl Reach {
             }));
         }
         reach
+    }
+
+    fn secret(&mut self, source: &SecretSource) {
+        self.read.insert(match source {
+            SecretSource::File(path) => directory(path),
+            SecretSource::Credential(_) => CREDENTIALS.into(),
+        });
+    }
+
+    /// A device's thread that hangs is replaced behind the walls, so all that opens a device is in reach.
+    fn yubihsm(&mut self, config: &YubiHsmConfig) {
+        let YubiHsmConfig { primary, standby, key_type: _, connector_listen } = config;
+        for HsmConfig { connector, auth_key: _, password, key_id: _, audit_log } in
+            std::iter::once(primary).chain(standby)
+        {
+            self.secret(password);
+            self.write.insert(directory(audit_log));
+            match connector {
+                Connector::Http { port, .. } => drop(self.ports.insert(*port)),
+                Connector::Unix { .. } => {}
+                Connector::Usb { .. } => self.write.extend(USB.map(PathBuf::from)),
+            }
+        }
+        if let Some(Connector::Unix { path }) = connector_listen {
+            self.write.insert(directory(path));
+        }
     }
 
     /// Something that `wanted` needs and that is not within this reach.
@@ -125,6 +170,31 @@ mod tests {
         assert!(reach.read.contains(Path::new("/keys")) && reach.read.contains(Path::new("/etc/p")));
         assert!(!reach.read.iter().any(|path| path == Path::new("/run") || path == Path::new("/")));
         assert_eq!(reach.ports.into_iter().collect::<Vec<_>>(), [7, 8, 53]);
+    }
+
+    #[test]
+    fn a_key_in_a_device_brings_the_device_into_reach() {
+        let chain = "[[chain]]\nid = 'c-1'\nkey = 'a'\nnodes = ['tcp://h:7']\n";
+        let hsm = |connector: &str| {
+            let key = "auth_key = 4\npassword_file = '/secret/pw'\nkey_id = 1\naudit_log = '/audit/log'\n";
+            reach(&format!(
+                "[[key]]\nname = 'a'\nbackend = 'yubihsm'\nconnector = '{connector}'\n{key}{chain}"
+            ))
+        };
+        let http = hsm("http://127.0.0.1:12345");
+        assert!(http.ports.contains(&12345) && http.unknown.is_none() && !http.foreign_code, "{http:?}");
+        assert!(http.read.contains(Path::new("/secret")) && http.write.contains(Path::new("/audit")));
+        assert!(
+            !http.write.contains(Path::new("/sys")) && hsm("usb").write.contains(Path::new("/dev/bus/usb"))
+        );
+
+        let pkcs11 = "[[key]]\nname = 'a'\nbackend = 'pkcs11'\ntype = 'ed25519'\nmodule = '/opt/v/p11.so'\ntoken = 't'\n\
+                      label = 'l'\npin_file = '/secret/pin'\n";
+        let unsaid = reach(&format!("{pkcs11}{chain}"));
+        assert!(unsaid.foreign_code && unsaid.unknown.is_some_and(|why| why.contains("`paths`")));
+        let said = reach(&format!("{pkcs11}paths = ['/var/lib/v']\n{chain}"));
+        assert!(said.foreign_code && said.unknown.is_none() && said.write.contains(Path::new("/var/lib/v")));
+        assert!(said.read.contains(Path::new("/opt/v")) && said.read.contains(Path::new("/secret")));
     }
 
     #[test]

@@ -27,8 +27,14 @@ fn promtool_has_nothing_to_say() {
     let chain = runtime.block_on(start(options)).unwrap();
     let mut signer =
         Signer::make(&dir.path().join("signer"), chain.chain_id(), chain.privval_addrs()).unwrap();
-    signer.start().unwrap();
     let (rpc, grpc) = (chain.rpc_addr().to_string(), chain.grpc_addr().to_string());
+    // With a guard, because its metric is there only then. Nobody has to answer it at once: this is about names.
+    signer
+        .configure(&format!(
+            "rpc = [\"http://{rpc}\"]\ndoppelganger_blocks = 1\ndoppelganger_max_wait = \"1s\"\n"
+        ))
+        .unwrap();
+    signer.start().unwrap();
     let mut monitor =
         Monitor::start(&dir.path().join("monitor"), chain.chain_id(), &[&rpc], &[&grpc], &[]).unwrap();
     monitor.reach(20, true, Duration::from_secs(30)).unwrap();

@@ -32,6 +32,7 @@ pub(super) enum RawKey {
         id: Option<String>,
         pin_file: Option<PathBuf>,
         pin_credential: Option<String>,
+        paths: Option<Vec<PathBuf>>,
     },
     Yubihsm(Box<RawYubiHsm>),
 }
@@ -92,6 +93,8 @@ pub struct Pkcs11Config {
     pub key_type: KeyType,
     /// The user PIN.
     pub pin: SecretSource,
+    /// Files and directories that the module uses, which only its vendor knows; `None` where nobody has said.
+    pub paths: Option<Vec<PathBuf>>,
 }
 
 /// How a token is found.
@@ -101,6 +104,19 @@ pub enum TokenName {
     Label(String),
     /// By its slot's number, which some modules change at every start.
     Slot(u64),
+}
+
+// === impl Backend ===
+
+impl Backend {
+    /// As in the configuration.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Softsign { .. } => "softsign",
+            Self::YubiHsm(_) => "yubihsm",
+            Self::Pkcs11(_) => "pkcs11",
+        }
+    }
 }
 
 // === impl RawKey ===
@@ -134,7 +150,18 @@ impl RawKey {
                 let (name, config) = raw.resolve(dir)?;
                 Ok(KeyConfig { name, backend: Backend::YubiHsm(Box::new(config)) })
             }
-            Self::Pkcs11 { name, r#type, module, token, slot, label, id, pin_file, pin_credential } => {
+            Self::Pkcs11 {
+                name,
+                r#type,
+                module,
+                token,
+                slot,
+                label,
+                id,
+                pin_file,
+                pin_credential,
+                paths,
+            } => {
                 let wrong = |what| ConfigError::Key { name: name.clone(), what };
                 let key_type = KeyType::from_name(&r#type)
                     .filter(|of| matches!(of, KeyType::Ed25519 | KeyType::Secp256k1 | KeyType::Secp256k1Eth))
@@ -153,7 +180,9 @@ impl RawKey {
                     return Err(wrong("it needs label, id or both".into()));
                 }
                 let pin = source(&name, dir, ["pin_file", "pin_credential"], pin_file, pin_credential)?;
-                let config = Pkcs11Config { module: dir.join(module), token, label, id, key_type, pin };
+                let paths = paths.map(|paths| paths.iter().map(|path| dir.join(path)).collect());
+                let module = dir.join(module);
+                let config = Pkcs11Config { module, token, label, id, key_type, pin, paths };
                 Ok(KeyConfig { name, backend: Backend::Pkcs11(config) })
             }
         }

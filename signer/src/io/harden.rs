@@ -16,6 +16,7 @@ use landlock::RulesetStatus;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use tracing::{info, warn};
 
+use self::syscalls::Otherwise;
 use crate::{config::Config, sandbox::Reach};
 
 /// The walls that stand.
@@ -23,6 +24,8 @@ use crate::{config::Config, sandbox::Reach};
 pub(crate) struct Walls {
     /// One line for each, also for those that do not stand.
     pub(crate) report: Vec<String>,
+    /// Whether a system call of a vendor's module could end this process.
+    pub(crate) fatal: bool,
     /// What is in reach; `None` where everything is.
     pub(crate) reach: Option<Reach>,
 }
@@ -54,9 +57,19 @@ pub(crate) fn walls(config: &Config, source: Option<&Path>) -> Walls {
     let seccomp: Result<_, String> = match config.harden.seccomp {
         false => Err("off, as configured".into()),
         true => {
-            syscalls::only_these().map(|()| "on").map_err(|error| format!("off, because it failed: {error}"))
+            let (otherwise, on) = match reach.foreign_code {
+                true => (
+                    Otherwise::Refuse,
+                    "on, refusing instead of ending the process: a vendor's module runs in it",
+                ),
+                false => (Otherwise::End, "on"),
+            };
+            syscalls::only_these(otherwise)
+                .map(|()| on)
+                .map_err(|error| format!("off, because it failed: {error}"))
         }
     };
+    walls.fatal = seccomp.is_ok() && !reach.foreign_code;
     walls.reach = landlock.is_ok().then_some(reach);
     for (name, state) in [("landlock", landlock), ("seccomp", seccomp)] {
         let line = match &state {

@@ -277,6 +277,10 @@ impl Signer {
         if let Some(what) = self.walls.reach.as_ref().and_then(|reach| reach.lacks(&wanted)) {
             return Err(NeedsRestart::OutOfReach(what).into());
         }
+        if self.walls.fatal && wanted.foreign_code {
+            let what = "a vendor's PKCS#11 module (seccomp would end the process at its first unknown call)";
+            return Err(NeedsRestart::OutOfReach(what.into()).into());
+        }
         let opened = roster.open(&plan, new, &self.metrics)?;
         roster.apply(&plan, new, opened, &self.metrics);
         roster.hold(paused, &self.metrics);

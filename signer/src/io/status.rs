@@ -11,6 +11,7 @@ use std::{
 use comet::consensus::PublicKey;
 
 use crate::{
+    config::Backend,
     doppelganger::Standing,
     io::{desk::Desk, doppelganger::Gate, link::LinkHandle},
     keeper::Brake,
@@ -53,6 +54,8 @@ pub(crate) struct Status {
 pub(crate) struct View {
     pub(crate) keys: Vec<(String, Arc<Desk>)>,
     pub(crate) chains: Vec<ChainView>,
+    /// Where each key lives.
+    pub(crate) backends: Vec<(String, Backend)>,
     /// Keys that have something to say while they are in use.
     pub(crate) healths: Vec<(String, Health)>,
     pub(crate) links: Vec<Arc<LinkHandle>>,

@@ -1,4 +1,5 @@
-//! Seccomp: the system calls that a signer makes. Any other ends the process, on every thread.
+//! Seccomp: the system calls that a signer makes. Any other ends the process, on every thread; where a vendor's module runs in it,
+//! whose calls nobody can foresee, another one is refused as if this kernel had none of it, and the module goes on as best it can.
 //!
 //! The list is wide where calls can do nothing that the wall around files does not bound, and empty where they could: no exec, no
 //! ptrace, no reading of other processes, no mounts, modules, keyrings, BPF or io_uring, no signals to others.
@@ -172,15 +173,28 @@ const NOT_PROCESS_OPTIONS: [libc::c_int; 5] = [
     libc::PR_SET_SECUREBITS,
 ];
 
-/// Ends the process at the first call that is not on the list, from now on, in every thread.
-pub fn only_these() -> Result<(), Error> {
+/// What becomes of a call that is not on the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Otherwise {
+    /// It ends the process.
+    End,
+    /// It returns `ENOSYS` and does nothing.
+    Refuse,
+}
+
+/// Nothing but the calls on the list, from now on, in every thread.
+pub fn only_these(otherwise: Otherwise) -> Result<(), Error> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
         ANY.iter().chain(OLDER).map(|call| (*call, Vec::new())).collect();
     rules.insert(libc::SYS_socket, first_argument(&FAMILIES)?);
     rules.insert(libc::SYS_socketpair, first_argument(&[libc::AF_UNIX])?);
     rules.insert(libc::SYS_prctl, vec![first_argument_not(&NOT_PROCESS_OPTIONS)?]);
     let here = TargetArch::try_from(std::env::consts::ARCH)?;
-    let filter = SeccompFilter::new(rules, SeccompAction::KillProcess, SeccompAction::Allow, here)?;
+    let otherwise = match otherwise {
+        Otherwise::End => SeccompAction::KillProcess,
+        Otherwise::Refuse => SeccompAction::Errno(libc::ENOSYS.unsigned_abs()),
+    };
+    let filter = SeccompFilter::new(rules, otherwise, SeccompAction::Allow, here)?;
     seccompiler::apply_filter_all_threads(&BpfProgram::try_from(filter)?)
 }
 

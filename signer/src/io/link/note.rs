@@ -86,6 +86,10 @@ impl Link {
                         count(r#type, if signed.repeat { "repeated" } else { "signed" }, "");
                         self.metrics.signed(chain_id, hrs);
                         self.status.signed(hrs, since.elapsed());
+                        if signed.extension_signature.is_some() {
+                            let bytes = u32::try_from(request.extension_size()).unwrap_or(u32::MAX);
+                            self.metrics.extension_bytes.with_label_values(&[chain_id]).observe(bytes.into());
+                        }
                         if signed.repeat && signed.extension_signature.is_some() {
                             self.metrics.extension_resigned.with_label_values(&[chain_id]).inc();
                         }

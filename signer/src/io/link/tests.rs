@@ -115,6 +115,7 @@ fn a_hung_disk_costs_neither_the_connection_nor_the_order_of_answers() {
         let link = Arc::new(LinkHandle::start(link, 0).unwrap());
         let status = Arc::new(Status::new(Arc::clone(&metrics)));
         status.show(View {
+            backends: Vec::new(),
             healths: vec![],
             keys: vec![("k".into(), Arc::clone(&desk))],
             chains: vec![],

@@ -40,6 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A key at work.
 struct KeyAtWork {
     public_key: PublicKey,
+    backend: &'static str,
     desk: Arc<Desk>,
     health: Option<Health>,
     /// By chain id.
@@ -127,13 +128,17 @@ impl Roster {
                 if !key.desk.close(PATIENCE) {
                     warn!(key = name, "a request is still being answered");
                 }
-                metrics.forget_key(name);
+                metrics.forget_key(name, key.backend, key.public_key.key_type().name());
             }
         }
         for (name, key) in keys {
             let (public_key, health) = (key.public_key().clone(), key.health());
             let desk = Arc::new(Desk::new(Keeper::new(key, Vec::new())));
-            self.keys.insert(name, KeyAtWork { public_key, desk, health, chains: BTreeMap::new() });
+            let backend =
+                config.keys.iter().find(|key| key.name == name).map_or("", |key| key.backend.name());
+            let key_type = public_key.key_type().name();
+            metrics.key_info.with_label_values(&[name.as_str(), backend, key_type]).set(1);
+            self.keys.insert(name, KeyAtWork { public_key, backend, desk, health, chains: BTreeMap::new() });
         }
         for id in &plan.chains_added {
             let key = self.keys.get_mut(key_of(config, chain(config, id))).expect("opened or at work");
@@ -245,6 +250,7 @@ impl Roster {
         let healths = config.keys.iter().filter_map(|key| health(&key.name));
         View {
             keys: keys.collect(),
+            backends: config.keys.iter().map(|key| (key.name.clone(), key.backend.clone())).collect(),
             healths: healths.collect(),
             chains: chains.collect(),
             links: links.collect(),

@@ -1,6 +1,13 @@
 //! What an operator is shown of a signer at work.
 
-use crate::{admin, io::run::Signer, mark::Hrs};
+use prometheus::IntGaugeVec;
+
+use crate::{
+    admin,
+    config::{Backend, HsmConfig},
+    io::run::Signer,
+    mark::Hrs,
+};
 
 impl Signer {
     /// Everything that `palisade-signer status` prints.
@@ -15,7 +22,14 @@ impl Signer {
                 (false, true) if !public_key.is_empty() => "paused",
                 (false, _) => "signing",
             };
-            admin::KeyStatus { name: name.clone(), public_key, state: state.into() }
+            let backend = view.backends.iter().find(|(of, _)| of == name).map(|(_, backend)| backend);
+            admin::KeyStatus {
+                name: name.clone(),
+                public_key,
+                state: state.into(),
+                backend: backend.map_or_else(String::new, |backend| backend.name().into()),
+                hsms: backend.map_or_else(Vec::new, |backend| self.hsms(name, backend)),
+            }
         });
         let chains = view.chains.iter().map(|chain| {
             let desk = view.keys.iter().find(|(name, _)| *name == chain.key).map(|(_, desk)| desk);
@@ -51,6 +65,27 @@ impl Signer {
             hardening: self.walls.report.clone(),
             audit_log: self.audit.as_ref().map_or_else(String::new, |audit| audit.line()),
         }
+    }
+}
+
+impl Signer {
+    /// What the metrics know of a key's devices.
+    fn hsms(&self, key: &str, backend: &Backend) -> Vec<admin::HsmStatus> {
+        let Backend::YubiHsm(config) = backend else { return Vec::new() };
+        let devices = [("primary", Some(&config.primary)), ("standby", config.standby.as_ref())];
+        let hsm = |(name, hsm): (&str, Option<&HsmConfig>)| {
+            let labels = [key, name];
+            let of = |gauge: &IntGaugeVec| gauge.with_label_values(&labels).get();
+            let metrics = &self.metrics.hsm;
+            Some(admin::HsmStatus {
+                name: name.into(),
+                connector: hsm?.connector.to_string(),
+                up: of(&metrics.up) == 1,
+                commands_in_session: of(&metrics.commands_in_session),
+                log_entries_unread: of(&metrics.log_unread),
+            })
+        };
+        devices.into_iter().filter_map(hsm).collect()
     }
 }
 
