@@ -1,12 +1,15 @@
 //! Address books: one that is scrubbed holds no trace any more, is a book still, and lost nothing else.
 #![no_main]
 
-use comet::key::NodeId;
 use libfuzzer_sys::fuzz_target;
-use palisade_sentry::addrbook::{Book, Wanted};
+use palisade_sentry::{
+    NodeId,
+    addrbook::{Book, Wanted},
+};
 
 fuzz_target!(|text: &str| {
-    let wanted = Wanted { ids: vec![NodeId([0xaa; 20])], ips: vec![[10, 0, 0, 7].into()] };
+    let id: NodeId = "aa".repeat(20).parse().expect("40 hex digits");
+    let wanted = Wanted { ids: vec![id], ips: vec![[10, 0, 0, 7].into()] };
     let Ok(book) = Book::parse(text) else { return };
     let audit = book.audit(&wanted);
     let Ok(clean) = book.scrubbed(&audit) else { return };
