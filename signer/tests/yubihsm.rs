@@ -9,33 +9,16 @@ mod requests;
 use std::{
     io::Write,
     path::Path,
-    thread,
     time::{Duration, Instant},
 };
 
-use hsm::{AUTH_KEY, Bench, KEY, Plan, admin, config, device};
+use hsm::{AUTH_KEY, Bench, KEY, PROMISE, Plan, admin, config, device, refused, soon};
 use palisade_signer::{
     config::Connector,
-    io::key::yubihsm::{BUDGET, YubiHsm, audit, inspect::inspect, session::Session},
-    metrics::Metrics,
+    io::key::yubihsm::{audit, inspect::inspect, session::Session},
     yubihsm::{auth_key::AuthKey, command},
 };
 use palisade_yubihsm_sim::{Config as SimConfig, Fault, Strike};
-
-/// What a caller is promised, and the grace of the thread that answers for a hung one.
-const PROMISE: Duration = BUDGET.saturating_add(Duration::from_millis(500));
-
-fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !is_so() {
-        assert!(Instant::now() < deadline, "{what}");
-        thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn refused(config: &palisade_signer::config::YubiHsmConfig) -> String {
-    YubiHsm::open("own", config, &Metrics::new("t").hsm).err().expect("it must not open").to_string()
-}
 
 #[test]
 fn every_signature_is_in_the_log_and_the_log_is_whole() {

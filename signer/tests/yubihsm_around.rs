@@ -14,28 +14,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hsm::{Bench, KEY, Plan, SEED, admin, config, device};
+use hsm::{Bench, KEY, PROMISE, Plan, SEED, admin, config, device, refused, soon};
 use palisade_signer::{
     config::{Config, Connector},
-    io::key::yubihsm::{BUDGET, YubiHsm, connector, session::Session},
-    metrics::Metrics,
+    io::key::yubihsm::{connector, session::Session},
     yubihsm::{auth_key::AuthKey, command, refusal::Refusal},
 };
-
-/// What a caller is promised, and the grace of the thread that answers for a hung one.
-const PROMISE: Duration = BUDGET.saturating_add(Duration::from_millis(500));
-
-fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !is_so() {
-        assert!(Instant::now() < deadline, "{what}");
-        thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn refused(config: &palisade_signer::config::YubiHsmConfig) -> String {
-    YubiHsm::open("own", config, &Metrics::new("t").hsm).err().expect("it must not open").to_string()
-}
 
 #[test]
 fn the_standby_takes_over_and_hands_back() {

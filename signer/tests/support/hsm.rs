@@ -1,7 +1,11 @@
 //! A simulated YubiHSM with a key in it, and a keeper that signs with it as the daemon does.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
 use comet::consensus::Signature;
 use palisade_signer::{
@@ -9,7 +13,7 @@ use palisade_signer::{
     doppelganger::{Settled, Standing},
     guard::NewMark,
     io::key::yubihsm::{
-        YubiHsm,
+        BUDGET, YubiHsm,
         commands::{DeviceOption, NewObject},
         session::Session,
     },
@@ -30,6 +34,21 @@ pub const AUTH_KEY: u16 = 4;
 pub const KEY: u16 = 100;
 pub const SEED: [u8; 32] = [7; 32];
 const PASSWORD: &str = "only for signing";
+
+/// What a caller is promised, and the grace of the thread that answers for a hung one.
+pub const PROMISE: Duration = BUDGET.saturating_add(Duration::from_millis(500));
+
+pub fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+pub fn refused(config: &YubiHsmConfig) -> String {
+    YubiHsm::open("own", config, &Metrics::new("t").hsm).err().expect("it must not open").to_string()
+}
 
 /// What provisioning may do differently.
 pub struct Plan {
