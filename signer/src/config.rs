@@ -160,6 +160,6 @@ mod tests {
         let Backend::YubiHsm(hsm) = &config.keys[0].backend else { panic!("{:?}", config.keys) };
         assert_eq!(hsm.primary.connector, Connector::Usb { serial: Some(7_550_054) });
         assert_eq!(hsm.primary.audit_log, Path::new("/etc/audit/7550054.log"));
-        assert_eq!(hsm.standby.as_ref().map(|standby| standby.key_id), Some(100));
+        assert_eq!(hsm.standby.as_ref().map(|standby| standby.key_id), Some(1));
     }
 }
