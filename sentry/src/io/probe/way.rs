@@ -114,13 +114,16 @@ async fn through(
     // The jump host has its own time to connect beyond ours to reach it.
     let mut first = [0];
     let opened = timeout(2 * limit, async {
+        let verdict = verdict(&mut errors);
+        tokio::pin!(verdict);
         tokio::select! {
             // A server that speaks first proves the connection before ssh says so.
             read = output.read(&mut first) => match read {
                 Ok(1) => Ok(Some(first[0])),
-                _ => Err(State::Unknown("ssh ended the connection".into())),
+                // Both pipes end together, and the other one may hold why.
+                _ => Err((&mut verdict).await.err().unwrap_or(State::Unknown("ssh ended the connection".into()))),
             },
-            state = verdict(&mut errors) => state.map(|()| None),
+            state = &mut verdict => state.map(|()| None),
         }
     });
     let first = opened.await.map_err(|_| State::Filtered)??;
@@ -213,6 +216,20 @@ mod tests {
         for bad in ["jump", "ssh://", "ssh://-oProxyCommand=x", "ssh://a b", "ssh://jump:no"] {
             assert_eq!(Way::from_url(bad), None, "{bad}");
         }
+    }
+
+    /// Its output ends before what it says of it is read: a race that the output once won.
+    #[tokio::test]
+    async fn a_refused_port_is_closed_however_the_pipes_race() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().expect("a directory");
+        let program = dir.path().join("ssh");
+        let script = "#!/bin/sh\nexec 1>&-\nsleep 0.2\necho 'channel 0: open failed: connect failed: Connection refused' >&2\n";
+        std::fs::write(&program, script).expect("a file");
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+        let to = "198.18.0.2:1317".parse().expect("an address");
+        let met = through(&program.display().to_string(), "jump", None, to, Duration::from_secs(5)).await;
+        assert_eq!(met.map(drop), Err(State::Closed));
     }
 
     #[test]
