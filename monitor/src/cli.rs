@@ -1,6 +1,7 @@
 //! The command line of `palisade-monitor`.
 
 use crate::config::Config;
+use crate::io::http::{Http, Tls};
 use crate::io::{check, run};
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -87,10 +88,11 @@ fn start(path: &Path) -> anyhow::Result<ExitCode> {
 
 fn inspect(path: &Path) -> anyhow::Result<ExitCode> {
     let config = read(path)?;
+    let http = Http::new(&Tls::default())?;
     let findings = runtime()?.block_on(async {
         let mut findings = Vec::new();
         for chain in &config.chains {
-            findings.extend(check::chain(chain).await);
+            findings.extend(check::chain(chain, &http).await);
         }
         findings
     });

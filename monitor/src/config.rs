@@ -1,5 +1,11 @@
 //! `monitor.toml`: first what a human wrote, then what it means.
 
+mod endpoint;
+mod secret;
+
+pub use endpoint::Endpoint;
+pub use secret::SecretSource;
+
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -46,15 +52,6 @@ pub struct Chain {
     pub grpc: Vec<Endpoint>,
     /// Own validators: valoper, valcons or hex address.
     pub watch: Vec<String>,
-}
-
-/// An `http://` URL, taken apart.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    /// `host:port`, also its label in metrics.
-    pub authority: String,
-    /// Path prefix, without a slash at the end.
-    pub path: String,
 }
 
 /// Why a configuration cannot be run.
@@ -151,35 +148,6 @@ fn distinct(file: &str) -> impl Fn(Vec<Endpoint>) -> Result<Vec<Endpoint>, Confi
             }),
             None => Ok(endpoints),
         }
-    }
-}
-
-impl Endpoint {
-    fn parse(file: &str, url: &str) -> Result<Self, ConfigError> {
-        let error = |reason, advice| ConfigError::Url { file: file.into(), url: url.into(), reason, advice };
-        if url.starts_with("https://") {
-            return Err(error(
-                "needs TLS, which this version does not speak",
-                "an http:// endpoint, or a local proxy that adds TLS",
-            ));
-        }
-        let rest = url
-            .strip_prefix("http://")
-            .or_else(|| url.strip_prefix("tcp://"))
-            .ok_or_else(|| error("is not a http:// URL", "http://127.0.0.1:26657"))?;
-        let (authority, path) = rest.split_once('/').map_or((rest, ""), |(a, p)| (a, p));
-        if authority.is_empty() || authority.contains(['@', '?', '#', ' ']) {
-            return Err(error("has no plain host", "http://127.0.0.1:26657"));
-        }
-        let port = authority.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
-        let authority = if port.is_some() { authority.into() } else { format!("{authority}:80") };
-        let path = path.trim_end_matches('/');
-        Ok(Self { authority, path: if path.is_empty() { String::new() } else { format!("/{path}") } })
-    }
-
-    /// As a URL.
-    pub fn url(&self) -> String {
-        format!("http://{}{}", self.authority, self.path)
     }
 }
 

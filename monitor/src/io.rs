@@ -1,7 +1,8 @@
 //! Everything that touches the world: sockets, the clock, the history file, the log.
 //!
 //! [`run`] is the daemon: one [`follow`] task per chain owns that chain's state and history, fed by [`feed`] (websocket)
-//! and [`pool`] (RPC with failover); [`anchor`] and [`sdk`] ask the SDK's modules; [`server`] shows the result.
+//! and [`pool`] (RPC with failover); [`anchor`] and [`sdk`] ask the SDK's modules; [`server`] shows the result; [`http`] is
+//! the client of all that speaks HTTP.
 
 pub mod anchor;
 pub mod check;
@@ -9,8 +10,10 @@ pub mod feed;
 pub mod follow;
 pub mod grpc;
 pub mod history;
+pub mod http;
 pub mod pool;
 pub mod rpc;
 pub mod run;
 pub mod sdk;
+pub mod secret;
 pub mod server;

@@ -12,7 +12,7 @@
 //! - [`jailing`], [`bitmap`]: x/slashing for one validator; [`windows`]: for all; [`forecast`]: blocks to jail
 //! - [`profile`]: operator address, name and bonding
 //! - [`view`], [`trouble`]: what the page and the API show; [`metrics`]: the Prometheus exposition
-//! - [`config`] is `monitor.toml`
+//! - [`config`] is `monitor.toml`; [`secret`] what it only points at
 //! - [`io`] is sockets, files, clock, logs
 
 pub mod bitmap;
@@ -31,6 +31,7 @@ pub mod metrics;
 pub mod pace;
 pub mod profile;
 pub mod row;
+pub mod secret;
 pub mod set;
 pub mod tally;
 pub mod trouble;

@@ -2,9 +2,12 @@
 //!
 //! A field is `None` when it is not known; nothing unknown is ever shown as zero.
 
+mod validator;
+
+pub use validator::ValidatorView;
+
 use crate::chain::State;
 use crate::decode::timestamp;
-use crate::forecast::{ToJail, to_jail, to_recover};
 use crate::row::Row;
 use crate::set::Set;
 use crate::trouble::{self, Trouble};
@@ -69,61 +72,6 @@ pub struct WindowView {
     pub slash_downtime: String,
 }
 
-/// One validator.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct ValidatorView {
-    /// Operator address, or the consensus address where there is no staking module.
-    pub valoper: String,
-    /// Name; hostile text.
-    pub moniker: String,
-    /// Consensus address, upper-case hex.
-    pub address: String,
-    /// In `watch`.
-    pub own: bool,
-    /// Position by power, from 1.
-    pub rank: Option<usize>,
-    /// Power.
-    pub power: Option<i64>,
-    /// In the set of the last block.
-    pub in_set: bool,
-    /// In the set and not in jail.
-    pub bonded: bool,
-    /// In jail.
-    pub jailed: Option<bool>,
-    /// Out for ever.
-    pub tombstoned: Option<bool>,
-    /// Earliest unjail, RFC 3339, while in jail.
-    pub jailed_until: Option<String>,
-    /// In jail, and the time is over: an unjail transaction would be taken.
-    pub may_unjail: Option<bool>,
-    /// Counted heights signed, nil votes included, as x/slashing counts.
-    pub signed: u64,
-    /// Counted heights missed.
-    pub missed: u64,
-    /// Nil votes.
-    pub nil: u64,
-    /// Misses in a row up to now.
-    pub consecutive_missed: u64,
-    /// Blocks proposed.
-    pub proposed: u64,
-    /// C.
-    pub window_missed: Option<i64>,
-    /// M.
-    pub window_limit: Option<i64>,
-    /// Blocks until it is jailed if it misses all from now on.
-    pub blocks_to_jail: Option<i64>,
-    /// Whether `blocks_to_jail` is exact, or a lower bound.
-    pub exact: bool,
-    /// The same in seconds, by the median block time.
-    pub seconds_to_jail: Option<f64>,
-    /// Blocks to sign until the window is clean.
-    pub blocks_to_clean: Option<i64>,
-    /// Share of signed blocks over the window, or over all counted heights where there is no window.
-    pub uptime_ratio: Option<f64>,
-    /// One letter per height of the grid: `s`igned, `n`il, `m`issed, upper case = proposed, `-` not in the set, `?`.
-    pub flags: String,
-}
-
 /// Builds the view. `watch` holds own validators as valoper, valcons or hex.
 pub fn chain(chain_id: &str, state: &State, watch: &[String]) -> ChainView {
     let head = state.head();
@@ -138,7 +86,7 @@ pub fn chain(chain_id: &str, state: &State, watch: &[String]) -> ChainView {
         slash_downtime: w.params.slash_downtime.to_string(),
     });
     let mut validators: Vec<_> =
-        shown(state, watch).iter().map(|a| validator(state, watch, pace, a)).collect();
+        shown(state, watch).iter().map(|a| validator::build(state, watch, pace, a)).collect();
     validators.sort_by_key(|v| (!v.own, v.rank.is_none(), v.rank, v.valoper.clone()));
     let troubles = trouble::of(chain_id, &validators, window.as_ref());
     ChainView {
@@ -220,87 +168,4 @@ fn is_own(watch: &[String], address: &Address, valoper: &str) -> bool {
             || w.eq_ignore_ascii_case(&hex)
             || (w.contains("valcons") && bech32::decode(w).is_ok_and(|(_, bytes)| bytes == address.0))
     })
-}
-
-fn validator(state: &State, watch: &[String], pace: Option<i64>, address: &Address) -> ValidatorView {
-    let profile = state.profiles.as_ref().and_then(|p| Some((p.height, p.by_address.get(address)?)));
-    let set = state.set();
-    let index = set.and_then(|s| s.index(address));
-    let windows = state.windows();
-    let entry = windows.and_then(|w| w.entries.get(address));
-    let tally = state.tally(address).copied().unwrap_or_default();
-    let jailed = match (entry, profile) {
-        (Some(entry), Some((height, profile))) if index.is_none() && height > entry.jailed_since => {
-            Some(profile.jailed)
-        }
-        (Some(entry), _) => Some(entry.jailed),
-        (None, profile) => profile.map(|(_, p)| p.jailed),
-    };
-    let valoper = profile.map_or_else(|| address.to_string(), |(_, p)| p.valoper.clone());
-    let mut view = ValidatorView {
-        own: is_own(watch, address, &valoper),
-        moniker: profile.map(|(_, p)| p.moniker.clone()).unwrap_or_default(),
-        address: address.to_string(),
-        rank: index.map(|i| i + 1),
-        power: index.and_then(|i| Some(set?.members()[i].power)),
-        in_set: index.is_some(),
-        bonded: index.is_some() && jailed != Some(true),
-        jailed,
-        tombstoned: entry.map(|e| e.tombstoned),
-        signed: tally.signed,
-        missed: tally.missed,
-        nil: tally.nil,
-        consecutive_missed: tally.consecutive_missed,
-        proposed: tally.proposed,
-        uptime_ratio: recorded_uptime(tally.signed, tally.missed),
-        flags: flags(state, address),
-        valoper,
-        ..ValidatorView::default()
-    };
-    if let (Some(windows), Some(entry)) = (windows, entry) {
-        let (window, params) = (&entry.window, &windows.params);
-        view.window_missed = Some(window.missed);
-        view.window_limit = params.max_missed();
-        let span = params.window.min(window.index_offset);
-        view.uptime_ratio = ratio(span - window.missed, span);
-        if jailed == Some(true) {
-            view.jailed_until = entry.jailed_until.map(timestamp);
-            let now = state.head().map(|h| h.time);
-            view.may_unjail =
-                entry.jailed_until.zip(now).map(|(until, now)| until <= now && !entry.tombstoned);
-        } else if view.in_set {
-            let forecast = to_jail(window, params, windows.height);
-            view.blocks_to_jail = forecast.blocks();
-            view.exact = matches!(forecast, ToJail::Exact { .. });
-            view.blocks_to_clean = to_recover(window, params, window.ghosts(params).unwrap_or(0));
-            view.seconds_to_jail =
-                forecast.blocks().zip(pace).map(|(k, pace)| seconds(k.saturating_mul(pace)));
-        }
-    }
-    view
-}
-
-fn recorded_uptime(signed: u64, missed: u64) -> Option<f64> {
-    ratio(i64::try_from(signed).ok()?, i64::try_from(signed + missed).ok()?)
-}
-
-fn flags(state: &State, address: &Address) -> String {
-    let Some(last) = state.recent().next_back().map(|r| r.height) else { return String::new() };
-    let mut letters = vec!['?'; usize::try_from(GRID).unwrap_or(0)];
-    // The index in a set is looked up once per set, not once per height.
-    let mut known: Option<(&Arc<Set>, Option<usize>)> = None;
-    for row in state.recent().rev() {
-        let Ok(age) = usize::try_from(last - row.height) else { break };
-        if age >= letters.len() {
-            break;
-        }
-        let index = match known {
-            Some((set, index)) if Arc::ptr_eq(set, &row.set) => index,
-            _ => row.set.index(address),
-        };
-        known = Some((&row.set, index));
-        let at = letters.len() - 1 - age;
-        letters[at] = index.map_or('-', |i| row.flags[i].letter(row.proposer == Some(i)));
-    }
-    letters.into_iter().collect()
 }

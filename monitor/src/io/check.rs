@@ -1,5 +1,6 @@
 //! `palisade-monitor check`: reaches every endpoint once and says what it found.
 
+use super::http::Http;
 use super::pool::Pool;
 use super::rpc::Client;
 use super::sdk::{Sdk, SdkFailure};
@@ -27,25 +28,25 @@ fn bad(text: String) -> Finding {
 }
 
 /// Checks one chain.
-pub async fn chain(chain: &Chain) -> Vec<Finding> {
+pub async fn chain(chain: &Chain, http: &Http) -> Vec<Finding> {
     let mut findings = Vec::new();
     for endpoint in &chain.rpc {
-        findings.push(rpc(&chain.id, endpoint).await);
+        findings.push(rpc(&chain.id, endpoint, http).await);
     }
     for endpoint in &chain.grpc {
         findings.push(grpc(endpoint).await);
     }
     if findings.iter().any(|f| f.good) {
-        let pool = Arc::new(Pool::new(&chain.id, &chain.rpc));
+        let pool = Arc::new(Pool::new(&chain.id, &chain.rpc, http));
         pool.refresh().await;
         modules(chain, &pool, &mut findings).await;
     }
     findings
 }
 
-async fn rpc(chain_id: &str, endpoint: &Endpoint) -> Finding {
+async fn rpc(chain_id: &str, endpoint: &Endpoint, http: &Http) -> Finding {
     let url = endpoint.url();
-    match Client::new(endpoint.clone()).status().await {
+    match Client::new(endpoint.clone(), http.clone()).status().await {
         Err(error) => bad(format!("{url}: {error}")),
         Ok(status) if status.node_info.network != chain_id => {
             bad(format!("{url}: is a node of chain {:?}, not {chain_id:?}", status.node_info.network))

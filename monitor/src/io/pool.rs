@@ -3,6 +3,7 @@
 //! An endpoint that fails is asked last, not never; one of another chain is not asked at all. The freshest height over all
 //! endpoints is the truth about how far the chain is: `catching_up: false` is what a halted node says as well.
 
+use super::http::Http;
 use super::rpc::{Client, RpcFailure};
 use crate::config::Endpoint;
 use crate::metrics::SourceView;
@@ -66,8 +67,9 @@ impl Source {
 
 impl Pool {
     /// The endpoints of `chain_id`, best first.
-    pub fn new(chain_id: &str, endpoints: &[Endpoint]) -> Self {
-        let source = |e: &Endpoint| Source { client: Client::new(e.clone()), health: Mutex::default() };
+    pub fn new(chain_id: &str, endpoints: &[Endpoint], http: &Http) -> Self {
+        let client = |e: &Endpoint| Client::new(e.clone(), http.clone());
+        let source = |e: &Endpoint| Source { client: client(e), health: Mutex::default() };
         let sources = endpoints.iter().map(source).collect();
         Self { chain_id: chain_id.into(), sources, streaming: AtomicBool::new(false) }
     }
@@ -163,7 +165,7 @@ impl Pool {
                 }
             }
         }
-        Err(first.unwrap_or_else(|| RpcFailure::Unreachable("every endpoint is of another chain".into())))
+        Err(first.unwrap_or(RpcFailure::NoneLeft))
     }
 
     /// Health of all endpoints.

@@ -1,5 +1,6 @@
 //! One CometBFT RPC endpoint: requests out, checked answers in. Every request has a deadline and every answer a limit.
 
+use super::http::{Answer, Http, HttpFailure};
 use crate::config::Endpoint;
 use crate::decode::{self, DecodeError};
 use crate::event::{Block, Claims};
@@ -7,11 +8,8 @@ use crate::set::Set;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use comet::rpc;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper_util::client::legacy::Client as Http;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -25,12 +23,12 @@ const PAGE: usize = 100;
 /// Why an endpoint gave no usable answer.
 #[derive(Debug, thiserror::Error)]
 pub enum RpcFailure {
-    /// No connection, or it broke.
-    #[error("unreachable: {0}")]
-    Unreachable(String),
-    /// Silence.
-    #[error("no answer within {} s", TIMEOUT.as_secs())]
-    Timeout,
+    /// No answer.
+    #[error(transparent)]
+    Http(#[from] HttpFailure),
+    /// Every endpoint was put aside.
+    #[error("every endpoint is of another chain")]
+    NoneLeft,
     /// An HTTP error without a JSON-RPC answer in it.
     #[error("HTTP status {0}")]
     Status(u16),
@@ -55,17 +53,14 @@ pub enum RpcFailure {
 /// A client of one endpoint; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Client {
-    http: Http<HttpConnector, Full<Bytes>>,
+    http: Http,
     endpoint: Endpoint,
 }
 
 impl Client {
     /// A client; nothing is connected yet.
-    pub fn new(endpoint: Endpoint) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(TIMEOUT));
-        Self { http: Http::builder(TokioExecutor::new()).build(connector), endpoint }
+    pub fn new(endpoint: Endpoint, http: Http) -> Self {
+        Self { http, endpoint }
     }
 
     /// Where it asks.
@@ -74,8 +69,7 @@ impl Client {
     }
 
     async fn call<T: DeserializeOwned>(&self, method: &'static str, params: Value) -> Result<T, RpcFailure> {
-        let answer = tokio::time::timeout(TIMEOUT, self.exchange(method, params));
-        let (status, body) = answer.await.map_err(|_| RpcFailure::Timeout)??;
+        let Answer { status, body, .. } = self.exchange(method, params).await?;
         let envelope: Result<rpc::Envelope<T>, _> = decode::json(method, &body);
         match envelope {
             Ok(envelope) => Ok(envelope.into_result()?),
@@ -84,26 +78,13 @@ impl Client {
         }
     }
 
-    async fn exchange(&self, method: &str, params: Value) -> Result<(u16, Bytes), RpcFailure> {
-        let unreachable = |e: &dyn std::error::Error| {
-            let mut text = e.to_string();
-            let mut source = e.source();
-            while let Some(cause) = source {
-                text = format!("{text}: {cause}");
-                source = cause.source();
-            }
-            RpcFailure::Unreachable(text)
-        };
+    async fn exchange(&self, method: &str, params: Value) -> Result<Answer, RpcFailure> {
         let body = serde_json::to_vec(&rpc::Request::new(1, method, params)).unwrap_or_default();
         let request = hyper::Request::post(format!("{}/", self.endpoint.url()))
             .header("content-type", "application/json")
             .body(Full::new(Bytes::from(body)))
-            .map_err(|e| unreachable(&e))?;
-        let response = self.http.request(request).await.map_err(|e| unreachable(&e))?;
-        let status = response.status().as_u16();
-        let body = Limited::new(response.into_body(), LARGEST).collect().await;
-        let body = body.map_err(|e| RpcFailure::Unreachable(e.to_string()))?;
-        Ok((status, body.to_bytes()))
+            .map_err(|e| HttpFailure::Unreachable(e.to_string()))?;
+        Ok(self.http.send(request, TIMEOUT, LARGEST).await?)
     }
 
     /// Where the node stands.

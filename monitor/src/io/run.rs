@@ -3,6 +3,7 @@
 use super::feed;
 use super::follow::{Follower, Published};
 use super::history::{History, HistoryError};
+use super::http::{Http, Tls, TlsError};
 use super::pool::Pool;
 use super::server::{self, Served};
 use crate::chain::State;
@@ -30,6 +31,9 @@ pub enum RunError {
     /// A history cannot be used.
     #[error(transparent)]
     History(#[from] HistoryError),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The server ended.
     #[error("the server ended: {0}")]
     Serve(std::io::Error),
@@ -44,10 +48,11 @@ pub async fn run(
     let listen = |source| RunError::Listen { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
+    let http = Http::new(&Tls::default())?;
     let mut tasks = JoinSet::new();
     let mut served = Vec::new();
     for chain in &config.chains {
-        served.push(start(chain, &config, &mut tasks)?);
+        served.push(start(chain, &config, &http, &mut tasks)?);
     }
     tracing::info!(%address, chains = config.chains.len(), "monitor runs");
     bound(address);
@@ -57,12 +62,17 @@ pub async fn run(
     result
 }
 
-fn start(chain: &config::Chain, config: &Config, tasks: &mut JoinSet<()>) -> Result<Served, RunError> {
+fn start(
+    chain: &config::Chain,
+    config: &Config,
+    http: &Http,
+    tasks: &mut JoinSet<()>,
+) -> Result<Served, RunError> {
     let mut history = History::open(&config.data_dir, &chain.id)?;
     let state = State::restore(history.load()?);
     let restored = state.head().map(|h| h.height);
     tracing::info!(chain = %chain.id, ?restored, "history opened");
-    let pool = Arc::new(Pool::new(&chain.id, &chain.rpc));
+    let pool = Arc::new(Pool::new(&chain.id, &chain.rpc, http));
     let empty = Published {
         view: Arc::new(view::chain(&chain.id, &state, &chain.watch)),
         feed: None,

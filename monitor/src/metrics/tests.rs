@@ -1,6 +1,7 @@
 //! The whole exposition as a golden file: names, types, labels, and what is absent.
 
 use super::*;
+use crate::view::ValidatorView;
 
 fn snapshots() -> Vec<Snapshot> {
     let hostile = ValidatorView {
