@@ -13,14 +13,15 @@ pub use source::SourceView;
 use crate::view::ChainView;
 use prometheus::TextEncoder;
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use std::sync::Arc;
 
 /// One chain with its sources.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Snapshot {
     /// What is known.
-    #[serde(flatten)]
-    pub chain: ChainView,
+    #[serde(flatten, serialize_with = "as_is")]
+    pub chain: Arc<ChainView>,
     /// Where it comes from.
     pub sources: Vec<SourceView>,
     /// `websocket` or `polling`; `None` before the first block.
@@ -29,6 +30,11 @@ pub struct Snapshot {
     pub data_age_seconds: Option<f64>,
     /// No news for too long: nothing shown here can be trusted to be current.
     pub blind: bool,
+}
+
+/// A shared view, as if it were owned.
+fn as_is<S: Serializer>(chain: &Arc<ChainView>, serializer: S) -> Result<S::Ok, S::Error> {
+    chain.serialize(serializer)
 }
 
 type Value<T> = fn(&T) -> Option<f64>;

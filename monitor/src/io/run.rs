@@ -54,9 +54,10 @@ pub async fn run(
     for chain in &config.chains {
         served.push(start(chain, &config, &http, &mut tasks)?);
     }
+    let (_keep, chains) = watch::channel(served);
     tracing::info!(%address, chains = config.chains.len(), "monitor runs");
     bound(address);
-    let result = server::serve(listener, served, stop).await.map_err(RunError::Serve);
+    let result = server::serve(listener, chains, stop).await.map_err(RunError::Serve);
     tasks.shutdown().await;
     tracing::info!("monitor stopped");
     result

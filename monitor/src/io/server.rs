@@ -1,30 +1,28 @@
-//! The page, the API, the metrics and the probes, over HTTP. Read-only: nothing here changes anything.
+//! The page, the API, the metrics and the probes, over HTTP. This file only puts the rooms together.
+//!
+//! - [`assets`]: the page's own files; [`api`]: what it asks once; [`events`]: what it is told from then on
+//! - [`probes`]: for Prometheus and for whoever restarts containers
+//! - [`guard`]: headers of every answer
+//!
+//! What changes something (alerts: acknowledge, silence) is a room of its own, merged in [`router`].
+
+mod api;
+mod assets;
+mod events;
+mod guard;
+mod probes;
 
 use super::follow::Published;
 use super::pool::Pool;
-use crate::metrics::{self, Snapshot};
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
-use futures_util::{Stream, StreamExt as _};
-use std::convert::Infallible;
+use crate::metrics::Snapshot;
+use axum::Router;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// The page never asks another host, and no inline script or style runs.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
-                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// No news for this long is blindness, unless the chain is slow.
 const BLIND: f64 = 30.0;
-/// At most four updates a second, and one every five seconds for the age of the data.
-const PAUSE: Duration = Duration::from_millis(250);
-const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// One chain, as the server sees it.
 #[derive(Clone, Debug)]
@@ -35,15 +33,22 @@ pub struct Served {
     pub pool: Arc<Pool>,
 }
 
+/// What every room reads. Chains come and go with the configuration.
 #[derive(Debug)]
 struct Shared {
-    chains: Vec<Served>,
+    chains: watch::Receiver<Vec<Served>>,
     started: Instant,
+    /// Turns true when the daemon stops: streams end then, or it could not.
+    stopped: watch::Receiver<bool>,
 }
 
 impl Shared {
+    fn served(&self) -> Vec<Served> {
+        self.chains.borrow().clone()
+    }
+
     fn snapshots(&self) -> Vec<Snapshot> {
-        self.chains.iter().map(|served| self.snapshot(served)).collect()
+        self.served().iter().map(|served| self.snapshot(served)).collect()
     }
 
     fn snapshot(&self, served: &Served) -> Snapshot {
@@ -52,7 +57,7 @@ impl Shared {
         let patience = BLIND.max(10.0 * view.block_seconds.unwrap_or(0.0));
         Snapshot {
             blind: age.unwrap_or(self.started.elapsed().as_secs_f64()) > patience,
-            chain: Arc::unwrap_or_clone(view),
+            chain: view,
             sources: served.pool.view(),
             feed,
             data_age_seconds: age,
@@ -60,90 +65,27 @@ impl Shared {
     }
 }
 
-/// Serves until `stop` is ready.
+/// Serves until `stop` is ready. `chains` may change meanwhile.
 pub async fn serve(
     listener: TcpListener,
-    chains: Vec<Served>,
+    chains: watch::Receiver<Vec<Served>>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let shared = Arc::new(Shared { chains, started: Instant::now() });
     let (stopping, stopped) = watch::channel(false);
-    let events = get(move |State(shared): State<Arc<Shared>>| {
-        std::future::ready(Sse::new(events(shared, stopped.clone())).keep_alive(KeepAlive::default()))
-    });
-    let router = Router::new()
-        .route("/", get(|| file("text/html; charset=utf-8", include_str!("../page/index.html"))))
-        .route("/page.css", get(|| file("text/css; charset=utf-8", include_str!("../page/page.css"))))
-        .route("/page.js", get(|| file("text/javascript; charset=utf-8", include_str!("../page/page.js"))))
-        .route("/grid.js", get(|| file("text/javascript; charset=utf-8", include_str!("../page/grid.js"))))
-        .route("/api/chains", get(|State(s): State<Arc<Shared>>| async move { Json(s.snapshots()) }))
-        .route("/api/events", events)
-        .route("/metrics", get(exposition))
-        .route("/livez", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
-        .layer(axum::middleware::map_response(guard))
-        .with_state(shared);
+    let shared = Arc::new(Shared { chains, started: Instant::now(), stopped });
     let stop = async move {
         stop.await;
         stopping.send_replace(true);
     };
-    axum::serve(listener, router).with_graceful_shutdown(stop).await
+    axum::serve(listener, router(shared)).with_graceful_shutdown(stop).await
 }
 
-async fn guard(mut response: Response) -> Response {
-    let set: [(HeaderName, &'static str); 4] = [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    let set = set.map(|(name, value)| (name, HeaderValue::from_static(value)));
-    response.headers_mut().extend(HeaderMap::from_iter(set));
-    response
-}
-
-fn file(kind: &'static str, text: &'static str) -> std::future::Ready<Response> {
-    std::future::ready(([(header::CONTENT_TYPE, kind)], text).into_response())
-}
-
-async fn exposition(State(shared): State<Arc<Shared>>) -> Response {
-    let text = metrics::exposition(env!("CARGO_PKG_VERSION"), &shared.snapshots());
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
-}
-
-/// Ready: every chain has current data.
-async fn ready(State(shared): State<Arc<Shared>>) -> Response {
-    let blind: Vec<_> = shared
-        .snapshots()
-        .into_iter()
-        .filter(|s| s.blind || s.chain.counted_height.is_none())
-        .map(|s| format!("{}: no current blocks\n", s.chain.chain_id))
-        .collect();
-    if blind.is_empty() {
-        (StatusCode::OK, "ok\n").into_response()
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, blind.concat()).into_response()
-    }
-}
-
-/// All chains at once, whenever one of them changes. Ends when the daemon stops, so that it can.
-fn events(
-    shared: Arc<Shared>,
-    mut stopped: watch::Receiver<bool>,
-) -> impl Stream<Item = Result<Event, Infallible>> {
-    let mut seen: Vec<_> = shared.chains.iter().map(|c| c.published.clone()).collect();
-    seen.iter_mut().for_each(watch::Receiver::mark_changed);
-    let updates = futures_util::stream::unfold((shared, seen), |(shared, mut seen)| async move {
-        let changed = futures_util::future::select_all(seen.iter_mut().map(|r| Box::pin(r.changed())));
-        let _ = tokio::time::timeout(HEARTBEAT, changed).await;
-        for receiver in &mut seen {
-            receiver.mark_unchanged();
-        }
-        let event = Event::default().event("chains").json_data(shared.snapshots());
-        tokio::time::sleep(PAUSE).await;
-        Some((Ok(event.unwrap_or_default()), (shared, seen)))
-    });
-    updates.take_until(async move {
-        let _ = stopped.wait_for(|stopped| *stopped).await;
-    })
+fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .merge(assets::routes())
+        .merge(api::routes())
+        .merge(events::routes())
+        .merge(probes::routes())
+        .layer(axum::middleware::map_response(guard::headers))
+        .with_state(shared)
 }

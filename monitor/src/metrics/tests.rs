@@ -49,8 +49,13 @@ fn snapshots() -> Vec<Snapshot> {
         ..SourceView::default()
     };
     vec![
-        Snapshot { chain, sources: vec![source], data_age_seconds: Some(0.5), ..Snapshot::default() },
-        Snapshot { chain: kvstore, blind: true, ..Snapshot::default() },
+        Snapshot {
+            chain: chain.into(),
+            sources: vec![source],
+            data_age_seconds: Some(0.5),
+            ..Snapshot::default()
+        },
+        Snapshot { chain: kvstore.into(), blind: true, ..Snapshot::default() },
     ]
 }
 
