@@ -18,8 +18,8 @@
 //! After a SIGKILL between write and flush the newest record is in the page cache only. It may be trusted, since it is only
 //! ever higher, but it is not durable yet, and after a failed flush the kernel may call a lost page clean. So opening writes
 //! the newest mark again, as the next record in the other slot, and flushes it before anything is signed. That also proves
-//! that the disk can be written. A signature that was kept beside the mark is written again with it. It flushes once before as well: never are both slots waiting for the disk, or a power cut
-//! could keep the later record and lose the one before it.
+//! that the disk can be written. A signature that was kept beside the mark is written again with it. It flushes once before as
+//! well: never are both slots waiting for the disk, or a power cut could keep the later record and lose the one before it.
 //!
 //! Not found here: an old copy of the whole file put back. Nothing in the file can tell; SECURITY.md says so.
 
@@ -28,9 +28,9 @@ use thiserror::Error;
 
 use crate::{
     guard::{NewMark, Raised},
-    mark::{Identity, KeyId, MAX_SIGN_BYTES, Mark},
+    mark::{Hrs, Identity, KeyId, MAX_SIGN_BYTES, Mark},
     record::{self, Link, MAX_SIGNATURE, RECORD, Record, RecordError},
-    store::{PersistError, Storage},
+    store::{Last, PersistError, Storage},
 };
 
 /// Distance of the slots.
@@ -50,8 +50,6 @@ pub trait Medium: Send {
 pub struct Slots<M> {
     medium: M,
     identity: Identity,
-    mark: Mark,
-    signature: Option<Signature>,
     sequence: u64,
     last: Link,
 }
@@ -118,53 +116,46 @@ pub fn salvage(image: &[u8], identity: &Identity) -> Option<Mark> {
 
 impl<M: Medium> Slots<M> {
     /// Takes over a medium with this content. Writes the newest mark once more, see above.
-    pub fn open(medium: M, image: &[u8], identity: Identity) -> Result<(Self, Mark), OpenError> {
+    pub fn open(medium: M, image: &[u8], identity: Identity) -> Result<(Self, Last), OpenError> {
         let (Record { sequence, mark, signature, .. }, last) = newest(image, &identity)?;
-        let mut slots = Self { medium, identity, mark: mark.clone(), signature: None, sequence, last };
+        let mut slots = Self { medium, identity, sequence, last };
         slots.medium.sync().map_err(PersistError::from)?;
-        slots.write(mark.clone(), signature)?;
-        Ok((slots, mark))
+        slots.write(mark.hrs, &mark.sign_bytes, signature.as_ref())?;
+        Ok((slots, Last { mark, signature }))
     }
 
     /// Makes a mark durable that came from outside.
     pub fn raise(&mut self, raised: &Raised) -> Result<(), PersistError> {
-        self.write(raised.mark().clone(), None)
+        self.write(raised.mark().hrs, &raised.mark().sign_bytes, None)
     }
 
-    fn write(&mut self, mark: Mark, signature: Option<Signature>) -> Result<(), PersistError> {
-        let kept = signature.as_ref().map_or(0, |signature| signature.as_bytes().len());
-        if mark.sign_bytes.len() > MAX_SIGN_BYTES || kept > MAX_SIGNATURE {
-            return Err(PersistError::TooLarge(mark.sign_bytes.len().max(kept)));
+    fn write(
+        &mut self,
+        hrs: Hrs,
+        sign_bytes: &[u8],
+        signature: Option<&Signature>,
+    ) -> Result<(), PersistError> {
+        let kept = signature.map_or(0, |signature| signature.as_bytes().len());
+        if sign_bytes.len() > MAX_SIGN_BYTES || kept > MAX_SIGNATURE {
+            return Err(PersistError::TooLarge(sign_bytes.len().max(kept)));
         }
         let sequence = self.sequence + 1;
-        let bytes = record::encode(
-            &self.identity,
-            sequence,
-            mark.hrs,
-            &mark.sign_bytes,
-            signature.as_ref(),
-            &self.last,
-        );
+        let bytes = record::encode(&self.identity, sequence, hrs, sign_bytes, signature, &self.last);
         self.medium.write_at(slot_of(sequence) as u64, &bytes)?;
         self.medium.sync()?;
         self.sequence = sequence;
         self.last = record::link(&bytes);
-        (self.mark, self.signature) = (mark, signature);
         Ok(())
     }
 }
 
 impl<M: Medium> Storage for Slots<M> {
     fn persist(&mut self, next: &NewMark) -> Result<(), PersistError> {
-        self.write(Mark { hrs: next.hrs(), sign_bytes: next.sign_bytes().into() }, None)
+        self.write(next.hrs(), next.sign_bytes(), None)
     }
 
-    fn keep(&mut self, signature: &Signature) -> Result<(), PersistError> {
-        self.write(self.mark.clone(), Some(signature.clone()))
-    }
-
-    fn kept(&self) -> Option<&Signature> {
-        self.signature.as_ref()
+    fn keep(&mut self, mark: &Mark, signature: &Signature) -> Result<(), PersistError> {
+        self.write(mark.hrs, &mark.sign_bytes, Some(signature))
     }
 }
 

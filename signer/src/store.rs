@@ -58,11 +58,24 @@ use crate::{
 pub trait Storage: Send {
     /// Makes `next` durable before it returns. After an error the storage is not used again.
     fn persist(&mut self, next: &NewMark) -> Result<(), PersistError>;
-    /// Makes the signature over the last mark durable beside it before it returns. After an error the storage is not used
-    /// again.
-    fn keep(&mut self, signature: &Signature) -> Result<(), PersistError>;
-    /// The signature over the last mark, where one was kept.
-    fn kept(&self) -> Option<&Signature>;
+    /// Makes the signature over `mark`, the last one, durable beside it before it returns. After an error the storage is
+    /// not used again.
+    fn keep(&mut self, mark: &Mark, signature: &Signature) -> Result<(), PersistError>;
+}
+
+/// What a storage held when it was opened.
+#[derive(Clone, Debug)]
+pub struct Last {
+    /// The durable mark.
+    pub mark: Mark,
+    /// The signature over it, where one was kept.
+    pub signature: Option<Signature>,
+}
+
+impl From<Mark> for Last {
+    fn from(mark: Mark) -> Self {
+        Self { mark, signature: None }
+    }
 }
 
 /// The mark could not be made durable.
@@ -101,6 +114,7 @@ pub enum CommitError {
 /// The last mark of one chain and key, in memory and on its storage.
 pub struct Store<S> {
     mark: Mark,
+    kept: Option<Signature>,
     storage: S,
     stopped: bool,
 }
@@ -121,9 +135,10 @@ pub struct ExtensionPermit<'a> {
 // === impl Store ===
 
 impl<S: Storage> Store<S> {
-    /// A store whose storage holds `mark` durably.
-    pub fn new(mark: Mark, storage: S) -> Self {
-        Self { mark, storage, stopped: false }
+    /// A store whose storage holds `last` durably.
+    pub fn new(last: impl Into<Last>, storage: S) -> Self {
+        let Last { mark, signature: kept } = last.into();
+        Self { mark, kept, storage, stopped: false }
     }
 
     /// The last durable mark.
@@ -145,8 +160,8 @@ impl<S: Storage> Store<S> {
             self.stopped = true;
             return Err(CommitError::Persist(error));
         }
-        self.mark = new.into_mark();
-        // Whatever is kept belongs to the mark before.
+        // Whatever was kept belongs to the mark before.
+        (self.mark, self.kept) = (new.into_mark(), None);
         Ok(Permit { mark: &self.mark, kept: None })
     }
 
@@ -157,7 +172,7 @@ impl<S: Storage> Store<S> {
             return Err(CommitError::Stopped);
         }
         right_height(&leave, self.mark.hrs.height)?;
-        Ok(Permit { mark: &self.mark, kept: self.storage.kept() })
+        Ok(Permit { mark: &self.mark, kept: self.kept.as_ref() })
     }
 
     /// Makes the signature over the durable mark durable as well, for keys that would sign it differently the next time.
@@ -169,13 +184,15 @@ impl<S: Storage> Store<S> {
         if self.stopped {
             return Err(CommitError::Stopped);
         }
-        if self.storage.kept() == Some(signature) {
+        if self.kept.as_ref() == Some(signature) {
             return Ok(());
         }
-        self.storage.keep(signature).map_err(|error| {
+        if let Err(error) = self.storage.keep(&self.mark, signature) {
             self.stopped = true;
-            CommitError::Persist(error)
-        })
+            return Err(CommitError::Persist(error));
+        }
+        self.kept = Some(signature.clone());
+        Ok(())
     }
 }
 
@@ -220,11 +237,7 @@ impl<S: Storage + ?Sized> Storage for Box<S> {
         (**self).persist(next)
     }
 
-    fn keep(&mut self, signature: &Signature) -> Result<(), PersistError> {
-        (**self).keep(signature)
-    }
-
-    fn kept(&self) -> Option<&Signature> {
-        (**self).kept()
+    fn keep(&mut self, mark: &Mark, signature: &Signature) -> Result<(), PersistError> {
+        (**self).keep(mark, signature)
     }
 }

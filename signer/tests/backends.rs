@@ -58,9 +58,9 @@ fn keeper_of(key: Box<dyn Key>, config: &Config) -> Keeper<impl Storage + use<>>
     if !path.exists() {
         store_file::create(&path, &identity, &Mark::floor(Hrs::whole_height(0))).unwrap();
     }
-    let (slots, mark) = store_file::open(&path, identity).unwrap();
+    let (slots, last) = store_file::open(&path, identity).unwrap();
     let mut keeper = Keeper::new(key, Vec::new());
-    assert_eq!(keeper.seat(Store::new(mark, slots), Default::default()), 0);
+    assert_eq!(keeper.seat(Store::new(last, slots), Default::default()), 0);
     keeper
 }
 

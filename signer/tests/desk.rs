@@ -77,12 +77,8 @@ impl Storage for Storages {
         if self.fails { Err(std::io::Error::other("disk is full").into()) } else { Ok(()) }
     }
 
-    fn keep(&mut self, _: &Signature) -> Result<(), PersistError> {
+    fn keep(&mut self, _: &Mark, _: &Signature) -> Result<(), PersistError> {
         Ok(())
-    }
-
-    fn kept(&self) -> Option<&Signature> {
-        None
     }
 }
 

@@ -50,11 +50,11 @@ fn conflicts() -> Vec<Request> {
 
 fn open(world: &World) -> Result<Keeper<Slots<Drive>>, OpenError> {
     let image = world.lock().cached.clone();
-    let (slots, mark) = Slots::open(Drive(world.clone()), &image, identity())?;
+    let (slots, last) = Slots::open(Drive(world.clone()), &image, identity())?;
     let made = world.lock().made.keys().copied().max();
-    assert!(made <= Some(mark.hrs), "opened at {:?}, below what was signed at {made:?}", mark.hrs);
+    assert!(made <= Some(last.mark.hrs), "opened at {:?}, below what was signed at {made:?}", last.mark.hrs);
     let key = StepKey(world.clone());
-    Ok(Keeper::new(Box::new(key), vec![Store::new(mark, slots)]))
+    Ok(Keeper::new(Box::new(key), vec![Store::new(last, slots)]))
 }
 
 fn ask(keeper: &mut Keeper<Slots<Drive>>, world: &World, request: &Request) -> Answer {

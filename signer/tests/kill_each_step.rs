@@ -149,9 +149,9 @@ fn child() {
     let image = std::fs::read(path).unwrap();
     let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
     let doomed = Doomed { file, countdown: Countdown { left: number(3), way: number(4) } };
-    let (slots, mark) = Slots::open(doomed, &image, identity()).unwrap();
+    let (slots, last) = Slots::open(doomed, &image, identity()).unwrap();
     let key = Loud { key: key(), deterministic: number(1) == 1 };
-    let mut keeper = Keeper::new(Box::new(key), vec![Store::new(mark, slots)]);
+    let mut keeper = Keeper::new(Box::new(key), vec![Store::new(last, slots)]);
     for request in asked(i64::try_from(number(2)).unwrap(), 1 + u8::try_from(number(3) % 2).unwrap()) {
         let leave = Standing::Settled(Settled::NotGuarded).leave(request.hrs().height).unwrap();
         if let Answer::Sign(_) = keeper.answer(0, leave, &request, &mut |_| {}) {
@@ -210,9 +210,9 @@ fn sigkill_at_every_step() {
                 assert_eq!(output.status.signal(), Some(Signal::KILL.as_raw()), "{said}{:?}", output.stderr);
                 seen.kills += 1;
                 match store_file::open(&path, identity()) {
-                    Ok((_, mark)) => {
+                    Ok((_, last)) => {
                         let highest = seen.signed.keys().copied().max();
-                        assert!(highest <= Some(mark.hrs), "below {highest:?}");
+                        assert!(highest <= Some(last.mark.hrs), "below {highest:?}");
                     }
                     Err(error) => {
                         assert!(way >= 2, "only a torn write damages: {error}");

@@ -186,13 +186,13 @@ fn start(
         }
         let image = world.lock().unwrap().cached.clone();
         match Slots::open(Disk(Arc::clone(world)), &image, identity()) {
-            Ok((slots, mark)) => {
-                assert!(oracle.highest <= Some(mark.hrs), "opened below the highest signature");
+            Ok((slots, last)) => {
+                assert!(oracle.highest <= Some(last.mark.hrs), "opened below the highest signature");
                 let mut after = world.lock().unwrap();
                 (after.crash, after.syncs_to_pass) = (None, 0);
                 drop(after);
                 let key = NotingKey::new(world, real);
-                return Keeper::new(Box::new(key), vec![Store::new(mark, slots)]);
+                return Keeper::new(Box::new(key), vec![Store::new(last, slots)]);
             }
             Err(OpenError::Write(_)) => fallen(world, random, seen),
             Err(error) => {

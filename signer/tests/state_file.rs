@@ -36,8 +36,8 @@ fn used() -> Scene {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("state/test-1.mark");
     store_file::create(&path, &identity(), &Mark::floor(Hrs::whole_height(0))).unwrap();
-    let (slots, mark) = store_file::open(&path, identity()).unwrap();
-    let mut store = Store::new(mark, slots);
+    let (slots, last) = store_file::open(&path, identity()).unwrap();
+    let mut store = Store::new(last, slots);
     for request in
         [requests::proposal(9, 0, 1, 0), requests::prevote(9, 0, 1, 1), requests::precommit(9, 0, 1, 2)]
     {
@@ -53,7 +53,7 @@ fn used() -> Scene {
 fn a_reopened_file_has_the_last_mark() {
     let scene = used();
     for _ in 0..3 {
-        assert_eq!(store_file::open(&scene.path, identity()).unwrap().1, scene.mark);
+        assert_eq!(store_file::open(&scene.path, identity()).unwrap().1.mark, scene.mark);
     }
     assert_eq!(store_file::read(&scene.path, &identity()).unwrap(), scene.mark);
     assert_eq!(fs::metadata(&scene.path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -180,5 +180,5 @@ fn replacing_keeps_the_old_file_and_never_goes_below_what_it_shows() {
     assert!(matches!(low, Err(StateFileError::NotAbove { .. })), "the other slot still shows height 9");
     let kept = store_file::replace(&scene.path, &identity(), &Mark::floor(Hrs::whole_height(12))).unwrap();
     assert_eq!(fs::read(kept).unwrap(), bad);
-    assert_eq!(store_file::open(&scene.path, identity()).unwrap().1, Mark::floor(Hrs::whole_height(12)));
+    assert_eq!(store_file::open(&scene.path, identity()).unwrap().1.mark, Mark::floor(Hrs::whole_height(12)));
 }

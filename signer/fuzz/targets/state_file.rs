@@ -71,7 +71,7 @@ fn judge(image: &[u8]) {
         Ok(opened) => opened,
         Err(error) => panic!("read, but not opened: {error}"),
     };
-    assert_eq!(opened, mark);
+    assert_eq!(opened.mark, mark);
 }
 
 fn identity() -> Identity {

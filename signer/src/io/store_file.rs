@@ -18,6 +18,7 @@ use crate::{
     io::secret_file::{create_directory, directory_of, sync_directory},
     mark::{Identity, Mark},
     slots::{self, FILE, Medium, OpenError, Slots},
+    store::Last,
     store::PersistError,
 };
 
@@ -71,8 +72,8 @@ pub enum StateFileError {
     },
 }
 
-/// Opens a state file for signing: locks it, reads the mark, makes sure that it is durable.
-pub fn open(path: &Path, identity: Identity) -> Result<(Slots<LockedFile>, Mark), StateFileError> {
+/// Opens a state file for signing: locks it, reads the last mark, makes sure that it is durable.
+pub fn open(path: &Path, identity: Identity) -> Result<(Slots<LockedFile>, Last), StateFileError> {
     let (file, image) = lock(path)?;
     Slots::open(LockedFile(file), &image, identity).map_err(unusable(path))
 }
@@ -122,7 +123,7 @@ pub fn replace(path: &Path, identity: &Identity, mark: &Mark) -> Result<PathBuf,
 
 /// Raises the mark of a good state file.
 pub fn raise(path: &Path, identity: Identity, mark: Mark) -> Result<(), StateFileError> {
-    let (mut slots, there) = open(path, identity)?;
+    let (mut slots, Last { mark: there, .. }) = open(path, identity)?;
     let Some(raised) = guard::raise(&there, mark) else {
         return Err(StateFileError::NotAbove { path: path.into(), there });
     };

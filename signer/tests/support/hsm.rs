@@ -130,22 +130,15 @@ pub fn config(dir: &Path, devices: &[&Handle], more: &str) -> YubiHsmConfig {
     }
 }
 
-#[derive(Default)]
-pub struct Memory(Option<Signature>);
+pub struct Memory;
 
 impl Storage for Memory {
     fn persist(&mut self, _: &NewMark) -> Result<(), PersistError> {
-        self.0 = None;
         Ok(())
     }
 
-    fn keep(&mut self, signature: &Signature) -> Result<(), PersistError> {
-        self.0 = Some(signature.clone());
+    fn keep(&mut self, _: &Mark, _: &Signature) -> Result<(), PersistError> {
         Ok(())
-    }
-
-    fn kept(&self) -> Option<&Signature> {
-        self.0.as_ref()
     }
 }
 
@@ -161,7 +154,7 @@ impl Bench {
         let metrics = Metrics::new("test");
         let key = YubiHsm::open("own", config, &metrics.hsm).unwrap();
         let mut keeper = Keeper::new(Box::new(key), Vec::new());
-        keeper.seat(Store::new(Mark::floor(Hrs::whole_height(0)), Memory::default()), Brake::default());
+        keeper.seat(Store::new(Mark::floor(Hrs::whole_height(0)), Memory), Brake::default());
         Self { keeper, metrics, height: 0 }
     }
 

@@ -52,12 +52,8 @@ impl Storage for Disk {
         Ok(())
     }
 
-    fn keep(&mut self, _: &Signature) -> Result<(), PersistError> {
+    fn keep(&mut self, _: &Mark, _: &Signature) -> Result<(), PersistError> {
         Ok(())
-    }
-
-    fn kept(&self) -> Option<&Signature> {
-        None
     }
 }
 

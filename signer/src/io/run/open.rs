@@ -88,15 +88,15 @@ pub(super) fn open_store(
     metrics: &Metrics,
 ) -> Result<Store<Box<dyn Storage>>, StartError> {
     let identity = Identity { chain_id: chain_id.into(), public_key: public_key.clone() };
-    let (slots, mark) = store_file::open(&config.state_file(chain_id), identity)
+    let (slots, last) = store_file::open(&config.state_file(chain_id), identity)
         .map_err(|source| StartError::State { chain_id: chain_id.into(), source })?;
-    info!(chain_id, key_type = %public_key.key_type(), %public_key, last = %mark.hrs, "state opened");
-    if !mark.is_floor() {
-        metrics.signed(chain_id, mark.hrs);
+    info!(chain_id, key_type = %public_key.key_type(), %public_key, last = %last.mark.hrs, "state opened");
+    if !last.mark.is_floor() {
+        metrics.signed(chain_id, last.mark.hrs);
     }
     // Counters that alerts look at exist from the start.
     for reason in Reason::ALL.into_iter().filter(|reason| reason.is_double_sign()) {
         metrics.double_sign_prevented.with_label_values(&[chain_id, reason.name()]);
     }
-    Ok(Store::new(mark, Box::new(slots)))
+    Ok(Store::new(last, Box::new(slots)))
 }
