@@ -1,6 +1,6 @@
 //! Everything that touches the world: sockets, the clock, the history file, the log.
 //!
-//! [`run`] is the daemon: one [`follow`] task per chain owns that chain's state and history, fed by [`feed`] (websocket)
+//! [`run`] is the daemon, [`supervise`] what it starts and exchanges: one [`follow`] task per chain owns that chain's state and history, fed by [`feed`] (websocket)
 //! and [`pool`] (RPC with failover); [`anchor`] and [`sdk`] ask the SDK's modules; [`server`] shows the result; [`http`] is
 //! the client of all that speaks HTTP.
 
@@ -17,3 +17,4 @@ pub mod run;
 pub mod sdk;
 pub mod secret;
 pub mod server;
+pub mod supervise;

@@ -1,23 +1,16 @@
-//! The daemon: opens histories, starts one set of tasks per chain, serves until it is told to stop.
+//! The daemon: starts what the configuration says, serves until it is told to stop, and follows a new configuration
+//! without disturbing what did not change.
 
-use super::feed;
-use super::follow::{Follower, Published};
-use super::history::{History, HistoryError};
+use super::history::HistoryError;
 use super::http::{Http, Tls, TlsError};
-use super::pool::Pool;
-use super::server::{self, Served};
-use crate::chain::State;
-use crate::config::{self, Config};
-use crate::view;
+use super::server;
+use super::supervise::Chains;
+use crate::config::Config;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::sync::mpsc;
 
-/// Why the daemon could not start.
+/// Why the daemon could not start, or will not follow a new configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The page's address is taken.
@@ -39,62 +32,47 @@ pub enum RunError {
     Serve(std::io::Error),
 }
 
-/// Runs until `stop` is ready. `bound` is told the address that is really listened on.
+/// Runs until `stop` is ready. `bound` is told the address that is really listened on; what comes over `reloads` is
+/// followed.
 pub async fn run(
     config: Config,
+    mut reloads: mpsc::Receiver<Config>,
     bound: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), RunError> {
     let listen = |source| RunError::Listen { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
-    let http = Http::new(&Tls::default())?;
-    let mut tasks = JoinSet::new();
-    let mut served = Vec::new();
-    for chain in &config.chains {
-        served.push(start(chain, &config, &http, &mut tasks)?);
-    }
-    let (_keep, chains) = watch::channel(served);
+    let mut chains = Chains::new(Http::new(&Tls::default())?);
+    chains.apply(&config).await?;
+    // Services go here, each as `let mut x = Service::new("x")` with an `x.apply(…)` below and at a reload: one starts
+    // again only when its own section has changed.
     tracing::info!(%address, chains = config.chains.len(), "monitor runs");
     bound(address);
-    let result = server::serve(listener, chains, stop).await.map_err(RunError::Serve);
-    tasks.shutdown().await;
+    let server = server::serve(listener, chains.served(), stop);
+    tokio::pin!(server);
+    let mut running = config;
+    let result = loop {
+        tokio::select! {
+            result = &mut server => break result.map_err(RunError::Serve),
+            Some(config) = reloads.recv() => {
+                if config.listen != running.listen || config.data_dir != running.data_dir {
+                    tracing::error!("listen and data_dir only change at a restart, the old configuration stays");
+                    continue;
+                }
+                match chains.apply(&config).await {
+                    Ok(0) if config == running => tracing::info!("configuration read again, nothing changed"),
+                    Ok(changed) => tracing::info!(changed, chains = config.chains.len(), "configuration read again"),
+                    Err(error) => {
+                        tracing::error!(%error, "the new configuration is refused, the old one stays");
+                        continue;
+                    }
+                }
+                running = config;
+            }
+        }
+    };
+    chains.stop().await;
     tracing::info!("monitor stopped");
     result
-}
-
-fn start(
-    chain: &config::Chain,
-    config: &Config,
-    http: &Http,
-    tasks: &mut JoinSet<()>,
-) -> Result<Served, RunError> {
-    let mut history = History::open(&config.data_dir, &chain.id)?;
-    let state = State::restore(history.load()?);
-    let restored = state.head().map(|h| h.height);
-    tracing::info!(chain = %chain.id, ?restored, "history opened");
-    let pool = Arc::new(Pool::new(&chain.id, &chain.rpc, http));
-    let empty = Published {
-        view: Arc::new(view::chain(&chain.id, &state, &chain.watch)),
-        feed: None,
-        received: None,
-    };
-    let (out, published) = watch::channel(empty);
-    let (blocks, received) = mpsc::channel(16);
-    for index in 0..pool.size() {
-        tasks.spawn(refresh(pool.clone(), index));
-    }
-    tasks.spawn(feed::run(chain.id.clone(), pool.clone(), blocks));
-    tasks.spawn(Follower::new(chain.clone(), pool.clone(), state, history, out).run(received));
-    Ok(Served { published, pool })
-}
-
-/// Keeps one endpoint's health up to date: quickly while polling carries the feed. One task each, so that a hung
-/// endpoint delays no other.
-async fn refresh(pool: Arc<Pool>, index: usize) {
-    loop {
-        pool.refresh_one(index).await;
-        let streaming = pool.streaming.load(Ordering::Relaxed);
-        tokio::time::sleep(Duration::from_millis(if streaming { 5000 } else { 500 })).await;
-    }
 }

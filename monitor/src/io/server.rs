@@ -31,13 +31,14 @@ pub struct Served {
     pub published: watch::Receiver<Published>,
     /// Its endpoints.
     pub pool: Arc<Pool>,
+    /// Since when it is watched.
+    pub started: Instant,
 }
 
 /// What every room reads. Chains come and go with the configuration.
 #[derive(Debug)]
 struct Shared {
     chains: watch::Receiver<Vec<Served>>,
-    started: Instant,
     /// Turns true when the daemon stops: streams end then, or it could not.
     stopped: watch::Receiver<bool>,
 }
@@ -48,15 +49,15 @@ impl Shared {
     }
 
     fn snapshots(&self) -> Vec<Snapshot> {
-        self.served().iter().map(|served| self.snapshot(served)).collect()
+        self.served().iter().map(Self::snapshot).collect()
     }
 
-    fn snapshot(&self, served: &Served) -> Snapshot {
+    fn snapshot(served: &Served) -> Snapshot {
         let Published { view, feed, received } = served.published.borrow().clone();
         let age = received.map(|at| at.elapsed().as_secs_f64());
         let patience = BLIND.max(10.0 * view.block_seconds.unwrap_or(0.0));
         Snapshot {
-            blind: age.unwrap_or(self.started.elapsed().as_secs_f64()) > patience,
+            blind: age.unwrap_or(served.started.elapsed().as_secs_f64()) > patience,
             chain: view,
             sources: served.pool.view(),
             feed,
@@ -72,7 +73,7 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let (stopping, stopped) = watch::channel(false);
-    let shared = Arc::new(Shared { chains, started: Instant::now(), stopped });
+    let shared = Arc::new(Shared { chains, stopped });
     let stop = async move {
         stop.await;
         stopping.send_replace(true);

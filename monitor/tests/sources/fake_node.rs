@@ -16,6 +16,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 pub(crate) const CHAIN: &str = "fake-1";
+/// What a node in the mood of another chain says it is.
+pub(crate) const OTHER: &str = "other-1";
 pub(crate) const VALIDATORS: u8 = 4;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,6 +47,7 @@ struct World {
     mood: Mood,
     app: App,
     earliest: i64,
+    asked: Vec<String>,
 }
 
 impl Drop for Node {
@@ -60,7 +63,7 @@ impl Node {
 
     pub(crate) fn at(listener: tokio::net::TcpListener, tip: i64, mood: Mood, app: App) -> Self {
         let address = listener.local_addr().unwrap();
-        let world = Arc::new(Mutex::new(World { tip, mood, app, earliest: 1 }));
+        let world = Arc::new(Mutex::new(World { tip, mood, app, earliest: 1, asked: Vec::new() }));
         let router = Router::new().route("/", post(answer)).with_state(world.clone());
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { address, world, task }
@@ -72,6 +75,11 @@ impl Node {
 
     pub(crate) fn prune(&self, earliest: i64) {
         self.world.lock().unwrap().earliest = earliest;
+    }
+
+    /// How often `method` was asked.
+    pub(crate) fn asked(&self, method: &str) -> usize {
+        self.world.lock().unwrap().asked.iter().filter(|m| *m == method).count()
     }
 
     pub(crate) fn mood(&self, mood: Mood) {
@@ -135,10 +143,11 @@ fn block(chain: &str, height: i64) -> rpc::BlockAnswer {
 async fn answer(State(world): State<Arc<Mutex<World>>>, body: String) -> Response {
     let request: rpc::Request = serde_json::from_str(&body).unwrap();
     let (mood, tip, app, earliest) = {
-        let world = world.lock().unwrap();
+        let mut world = world.lock().unwrap();
+        world.asked.push(request.method.clone());
         (world.mood, world.tip, world.app, world.earliest)
     };
-    let chain = if mood == Mood::OtherChain { "other-1" } else { CHAIN };
+    let chain = if mood == Mood::OtherChain { OTHER } else { CHAIN };
     match mood {
         Mood::Hung => std::future::pending().await,
         Mood::ServerError => return (http::StatusCode::BAD_GATEWAY, "<html>502</html>").into_response(),

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod fake_node;
+mod reload;
 
 use fake_node::{App, Mood, Node, VALIDATORS, address, flag, proposer};
 use palisade_monitor::config::Config;
@@ -11,29 +12,31 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 struct Daemon {
     address: SocketAddr,
+    reload: mpsc::Sender<Config>,
     stop: oneshot::Sender<()>,
     task: tokio::task::JoinHandle<Result<(), run::RunError>>,
 }
 
 impl Daemon {
     async fn start(dir: &Path, urls: &[String]) -> Self {
-        let text = format!(
-            "listen = \"127.0.0.1:0\"\ndata_dir = \"data\"\n[[chain]]\nid = \"{}\"\nrpc = {urls:?}\nwatch = [\"{}\"]\n",
-            fake_node::CHAIN,
-            address(2)
-        );
-        let config = Config::parse(&text, &dir.join("monitor.toml")).unwrap();
+        Self::with(dir, &chain_of(urls)).await
+    }
+
+    /// Runs by `chains`, the part of the configuration that says what to watch.
+    async fn with(dir: &Path, chains: &str) -> Self {
+        let config = config(dir, chains);
         let (stop, stopped) = oneshot::channel::<()>();
         let (bound, address) = oneshot::channel();
         let stopped = async {
             let _ = stopped.await;
         };
-        let task = tokio::spawn(run::run(config, move |a| bound.send(a).unwrap(), stopped));
-        Self { address: address.await.unwrap(), stop, task }
+        let (reload, reloads) = mpsc::channel(1);
+        let task = tokio::spawn(run::run(config, reloads, move |a| bound.send(a).unwrap(), stopped));
+        Self { address: address.await.unwrap(), reload, stop, task }
     }
 
     async fn stop(self) {
@@ -51,9 +54,12 @@ impl Daemon {
         (head.split(' ').nth(1).unwrap().parse().unwrap(), body.into())
     }
 
+    async fn chains(&self) -> Value {
+        serde_json::from_str(&self.get("/api/chains").await.1).unwrap()
+    }
+
     async fn chain(&self) -> Value {
-        let all: Value = serde_json::from_str(&self.get("/api/chains").await.1).unwrap();
-        all[0].clone()
+        self.chains().await[0].clone()
     }
 
     /// Waits until `true`, at most 20 s.
@@ -67,6 +73,15 @@ impl Daemon {
         }
         panic!("never {what}: {:#}", self.chain().await);
     }
+}
+
+fn chain_of(urls: &[String]) -> String {
+    format!("[[chain]]\nid = \"{}\"\nrpc = {urls:?}\nwatch = [\"{}\"]\n", fake_node::CHAIN, address(2))
+}
+
+fn config(dir: &Path, chains: &str) -> Config {
+    let text = format!("listen = \"127.0.0.1:0\"\ndata_dir = \"data\"\n{chains}");
+    Config::parse(&text, &dir.join("monitor.toml")).unwrap()
 }
 
 /// Compares every counter with the rule of the fake chain over `from..=to`.
