@@ -16,7 +16,7 @@ use crate::pace::Pace;
 use crate::profile::Profiles;
 use crate::row::Row;
 use crate::set::Set;
-use crate::tally::Tally;
+use crate::tally::{self, Tally};
 use crate::windows::Windows;
 use comet::key::Address;
 use std::collections::{BTreeMap, VecDeque};
@@ -130,6 +130,12 @@ impl State {
     /// Median block interval, nanoseconds.
     pub fn pace(&self) -> Option<i64> {
         self.pace.median()
+    }
+
+    /// Rows of a gap have been found after all: they count in the tallies. The windows have been read anew since.
+    pub fn found(&mut self, rows: &[Arc<Row>]) {
+        rows.iter().for_each(|row| tally::count_late(&mut self.tallies, row));
+        self.unknown_heights = self.unknown_heights.saturating_sub(rows.len() as u64);
     }
 
     fn remember(&mut self, row: Arc<Row>) {

@@ -10,6 +10,7 @@
 //! - [`chain`]: the state of one chain and the only function that changes it, giving out [`change`]s
 //! - [`row`], [`flag`], [`set`]: one counted height; [`tally`], [`pace`]: counters and block time over many
 //! - [`jailing`], [`bitmap`]: x/slashing for one validator; [`windows`]: for all; [`forecast`]: blocks to jail
+//! - [`history`]: what is kept of it for years: chunks of rows, hours and days, events
 //! - [`profile`]: operator address, name and bonding
 //! - [`view`], [`trouble`]: what the page and the API show; [`metrics`]: the Prometheus exposition
 //! - [`config`] is `monitor.toml`; [`secret`] what it only points at
@@ -24,6 +25,7 @@ pub mod decode;
 pub mod event;
 pub mod flag;
 pub mod forecast;
+pub mod history;
 pub mod io;
 pub mod jailing;
 pub mod live;

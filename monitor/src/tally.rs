@@ -1,6 +1,9 @@
 //! Counters of one validator over all counted heights.
 
 use crate::flag::Flag;
+use crate::row::Row;
+use comet::key::Address;
+use std::collections::BTreeMap;
 
 /// Counters since the history began; they survive a restart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +36,16 @@ impl Tally {
                 self.consecutive_missed = 0;
             }
         }
+    }
+}
+
+/// Counts a row that is older than the newest: everything but the misses in a row up to now.
+pub fn count_late(tallies: &mut BTreeMap<Address, Tally>, row: &Row) {
+    for (index, (member, flag)) in row.set.members().iter().zip(&row.flags).enumerate() {
+        let tally = tallies.entry(member.address).or_default();
+        let consecutive = tally.consecutive_missed;
+        tally.count(*flag, row.proposer == Some(index));
+        tally.consecutive_missed = consecutive;
     }
 }
 

@@ -5,7 +5,7 @@
 
 mod beside;
 
-use super::history::History;
+use super::history::{History, Written};
 use super::pool::Pool;
 use super::rpc::{Client, RpcFailure};
 use super::sdk::Sdk;
@@ -13,6 +13,7 @@ use crate::chain::{self, State};
 use crate::change::Change;
 use crate::config;
 use crate::event::{Block, Event};
+use crate::history::note::{self, Note};
 use crate::row::Row;
 use crate::view::{self, ChainView, GRID};
 use beside::Answer;
@@ -54,6 +55,7 @@ pub struct Follower {
     out: watch::Sender<Published>,
     answers: (mpsc::Sender<Answer>, mpsc::Receiver<Answer>),
     unwritten: Vec<Arc<Row>>,
+    notes: Vec<Note>,
     feed: Option<&'static str>,
     received: Option<Instant>,
     anchor_at: Option<Instant>,
@@ -83,6 +85,7 @@ impl Follower {
             out,
             answers: mpsc::channel(4),
             unwritten: Vec::new(),
+            notes: Vec::new(),
             feed: None,
             received: None,
             anchor_at: Some(now),
@@ -195,7 +198,9 @@ impl Follower {
             self.received = Some(Instant::now());
         }
         let mut good = true;
+        let time = self.state.head().map_or(0, |h| h.time);
         for change in changes {
+            self.notes.extend(note::of(&change, time));
             good &= self.note(change);
         }
         good
@@ -260,8 +265,13 @@ impl Follower {
     fn flush(&mut self) {
         let state = &self.state;
         let set = state.head().and_then(|h| state.set().filter(|s| s.hash() == h.set_hash));
-        match self.history.record(&self.unwritten, |a| state.tally(a), state.head(), set) {
-            Ok(()) => self.unwritten.clear(),
+        let (rows, notes) = (self.unwritten.as_slice(), self.notes.as_slice());
+        let written = Written { rows, notes, head: state.head(), head_set: set };
+        match self.history.record(written, |a| state.tally(a)) {
+            Ok(()) => {
+                self.unwritten.clear();
+                self.notes.clear();
+            }
             Err(error) => {
                 tracing::error!(chain = %self.chain.id, %error, "history not written");
                 let excess = self.unwritten.len().saturating_sub(UNWRITTEN);

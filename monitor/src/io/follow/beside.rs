@@ -57,6 +57,15 @@ impl Follower {
         }
     }
 
+    /// Who is who, for the state and for the history.
+    fn learn(&mut self, profiles: Profiles) {
+        let time = self.state.head().map_or(0, |h| h.time);
+        if let Err(error) = self.history.profiles(&profiles, time) {
+            tracing::error!(chain = %self.chain.id, %error, "names not written");
+        }
+        self.take(Event::Profiles(profiles));
+    }
+
     pub(super) fn take_answer(&mut self, answer: Answer) {
         let now = Instant::now();
         self.anchor_asked &= !matches!(answer, Answer::Anchor(_));
@@ -64,7 +73,7 @@ impl Follower {
             Answer::Anchor(Ok(Anchor::Windows(windows, profiles))) => {
                 let every = if windows.source == Source::Store { ANCHOR_EVERY } else { COUNTERS_EVERY };
                 self.anchor_at = Some(now + every);
-                profiles.map(|p| self.take(Event::Profiles(p)));
+                profiles.map(|p| self.learn(p));
                 self.take(Event::Anchor(windows));
                 if self.state.is_suspicious() {
                     self.anchor_at = Some(now);
@@ -80,7 +89,7 @@ impl Follower {
             }
             Answer::Profiles(profiles, params) => {
                 self.profiles_at = Some(now + PROFILES_EVERY);
-                profiles.map(|p| self.take(Event::Profiles(p)));
+                profiles.map(|p| self.learn(p));
                 if params.is_some_and(|p| self.state.windows().is_some_and(|w| w.params != p)) {
                     self.anchor_at = Some(now);
                 }

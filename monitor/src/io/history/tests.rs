@@ -1,7 +1,10 @@
-//! What is written is read back, a second process is refused, a foreign file as well.
+//! What is written is read back, a second process is refused, a foreign file as well; old files are brought along.
+
+mod growth;
 
 use super::*;
 use crate::flag::Flag;
+use crate::set::Member;
 
 fn set() -> Arc<Set> {
     let member = |n: u8| Member { address: Address([n; 20]), power: i64::from(n) << 40, key: vec![n; 32] };
@@ -22,8 +25,11 @@ fn reads_back_what_was_written() {
     {
         let mut history = History::open(dir.path(), "c-1").unwrap();
         assert_eq!(history.load().unwrap().head, None);
-        history.record(&rows, |_| Some(&tally), Some(&head), Some(&set())).unwrap();
-        history.record(&[row(12)], |_| Some(&tally), Some(&head), None).unwrap();
+        let (head, set) = (Some(&head), set());
+        let written = Written { rows: &rows, head, head_set: Some(&set), ..Written::default() };
+        history.record(written, |_| Some(&tally)).unwrap();
+        let again = Written { rows: &[row(12)], head, ..Written::default() };
+        history.record(again, |_| Some(&tally)).unwrap();
     }
     let mut history = History::open(dir.path(), "c-1").unwrap();
     let saved = history.load().unwrap();
@@ -51,4 +57,42 @@ fn foreign_files_are_refused() {
     std::fs::write(dir.path().join("junk.sqlite"), b"not a database, but long enough to be read as one....")
         .unwrap();
     assert!(matches!(History::open(dir.path(), "junk"), Err(HistoryError::Sqlite { .. })));
+}
+
+#[test]
+fn a_reader_sees_what_the_writer_has_written() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(matches!(Reader::open(dir.path(), "c-1"), Err(HistoryError::Missing { .. })));
+    let mut history = History::open(dir.path(), "c-1").unwrap();
+    let read = || {
+        let reader = Reader::open(dir.path(), "c-1").unwrap();
+        read::bounds(reader.connection()).unwrap()
+    };
+    assert_eq!(read(), None);
+    history.record(Written { rows: &[row(10)], ..Written::default() }, |_| None).unwrap();
+    assert_eq!(read(), Some(10..=10));
+    let reader = Reader::open(dir.path(), "c-1").unwrap();
+    assert!(reader.connection().execute("DELETE FROM block", []).is_err(), "a reader cannot write");
+}
+
+#[test]
+fn a_file_of_version_1_opens() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = file(dir.path(), "c-1");
+    {
+        // As the first version made it.
+        let mut history = History::open(dir.path(), "c-1").unwrap();
+        let tally = Tally { signed: 9, ..Tally::default() };
+        let rows: Vec<_> = (10..13).map(row).collect();
+        history.record(Written { rows: &rows, ..Written::default() }, |_| Some(&tally)).unwrap();
+        let new = "DROP TABLE validator; DROP TABLE chunk; DROP TABLE chunk_runs; DROP TABLE rollup; DROP TABLE event; \
+                   DROP TABLE gap; DROP TABLE profile; DROP TABLE progress; UPDATE chain SET version = 1";
+        history.connection().execute_batch(new).unwrap();
+    }
+    assert!(matches!(Reader::open(dir.path(), "c-1"), Err(HistoryError::Old { version: 1, .. })));
+    let saved = History::open(dir.path(), "c-1").unwrap().load().unwrap();
+    assert_eq!((saved.rows.len(), saved.tallies[&Address([5; 20])].signed), (3, 9));
+    assert!(Reader::open(dir.path(), "c-1").is_ok());
+    rusqlite::Connection::open(&path).unwrap().execute("UPDATE chain SET version = 3", []).unwrap();
+    assert!(matches!(History::open(dir.path(), "c-1"), Err(HistoryError::Foreign { version: 3, .. })));
 }
