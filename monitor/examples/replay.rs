@@ -9,6 +9,7 @@ use comet::rpc::{self, CommitSig, FLAG_COMMIT};
 use palisade_monitor::chain::{State, apply};
 use palisade_monitor::event::Event;
 use palisade_monitor::jailing::{Params, Window};
+use palisade_monitor::line::Line;
 use palisade_monitor::set::{Member, Set};
 use palisade_monitor::windows::{Entry, Source, Windows};
 use palisade_monitor::{decode, view};
@@ -66,7 +67,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         slash_downtime: "0.0001".parse()?,
     };
     let entries = (0..validators).map(entry).collect();
-    let anchor = Windows { height: 1000, params, source: Source::Store, entries };
+    let anchor = Windows {
+        height: 1000,
+        params,
+        source: Source::Store,
+        rules: Line::V050.rules(),
+        read_at: 1000,
+        rotated: Vec::new(),
+        entries,
+    };
     let sample: Vec<Vec<u8>> = (1000..1256).map(|h| block(h, validators)).collect::<Result<_, _>>()?;
 
     let mut state = State::new();

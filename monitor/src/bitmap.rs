@@ -40,6 +40,11 @@ impl Bitmap {
         self.select(0..window, true, usize::MAX).unwrap_or_else(|found| found)
     }
 
+    /// Set bits of all slots ever written.
+    pub fn total(&self) -> usize {
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
     /// Walks the ring of `window` slots once, starting at `from`, and returns the 1-based position of the `nth` slot
     /// whose bit is `bit`. `None` when the ring has fewer.
     pub fn position(&self, window: usize, from: usize, bit: bool, nth: usize) -> Option<usize> {

@@ -13,11 +13,12 @@ mod witness;
 use crate::change::Change;
 use crate::event::{Block, Event};
 use crate::pace::Pace;
+use crate::probe::Verdict;
 use crate::profile::Profiles;
 use crate::row::Row;
 use crate::set::Set;
 use crate::tally::{self, Tally};
-use crate::windows::Windows;
+use crate::windows::{Outside, Windows};
 use comet::key::Address;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -53,8 +54,10 @@ pub struct State {
     pub(crate) disagreements: u64,
     /// Heights at which the chain contradicted, until an anchor says why.
     pub(crate) suspicions: Vec<i64>,
-    /// Who was jailed by other modules lately, and in which block: an older anchor does not know it.
-    pub(crate) jailings: VecDeque<(i64, Address)>,
+    /// What other modules did to validators lately, and in which block: an older anchor does not know it.
+    pub(crate) outside: VecDeque<(i64, Outside)>,
+    /// Which SDK line the chain runs.
+    pub(crate) line: Option<Arc<Verdict>>,
     pub(crate) unknown_heights: u64,
 }
 
@@ -117,6 +120,11 @@ impl State {
         self.windows.as_ref()
     }
 
+    /// Which SDK line the chain runs, where it has been asked.
+    pub fn line(&self) -> Option<&Arc<Verdict>> {
+        self.line.as_ref()
+    }
+
     /// Whether the chain has contradicted and no anchor has said why yet.
     pub fn is_suspicious(&self) -> bool {
         !self.suspicions.is_empty()
@@ -175,6 +183,7 @@ pub fn apply(mut state: State, event: Event) -> (State, Vec<Change>) {
             state.no_slashing = true;
             state.windows = None;
         }
+        Event::Line(verdict) => state.line = Some(verdict),
         Event::Profiles(profiles) => state.profiles = Some(profiles),
     }
     (state, changes)
@@ -243,9 +252,11 @@ fn count(state: &mut State, block: &Block, changes: &mut Vec<Change>) -> Result<
         if let Some(claims) = &block.claims {
             let before = changes.len();
             witness::check(windows, &step, claims, block.height, changes);
-            let others = claims.jailed.iter().filter(|a| !step.jailed.contains(a));
-            state.jailings.extend(others.map(|a| (block.height, *a)));
-            state.jailings.drain(..state.jailings.len().saturating_sub(RECENT));
+            let jailed =
+                claims.jailed.iter().filter(|a| !step.jailed.contains(a)).map(|a| Outside::Jailed(*a));
+            let rotated = claims.rotated.iter().map(|(old, new)| Outside::Rotated { old: *old, new: *new });
+            state.outside.extend(jailed.chain(rotated).map(|what| (block.height, what)));
+            state.outside.drain(..state.outside.len().saturating_sub(RECENT));
             let contradicts = |c: &&Change| matches!(c, Change::Contradicted { .. });
             state.suspicions.extend(changes[before..].iter().filter(contradicts).map(|_| block.height));
         }

@@ -110,6 +110,10 @@ pub fn claims<'a>(events: impl Iterator<Item = &'a rpc::Event>) -> Claims {
                 }
             }
             "slash" => claims.jailed.extend(read("jailed").and_then(|a| valcons(&a))),
+            "apply_cons_pubkey_rotation" => {
+                let moved = read("old_cons_addr").and_then(|a| valcons(&a));
+                claims.rotated.extend(moved.zip(read("new_cons_addr").and_then(|a| valcons(&a))));
+            }
             _ => {}
         }
     }

@@ -1,10 +1,12 @@
 //! What the chain's state machine takes in.
 
 use crate::flag::Flag;
+use crate::probe::Verdict;
 use crate::profile::Profiles;
 use crate::set::Set;
 use crate::windows::Windows;
 use comet::key::Address;
+use std::sync::Arc;
 
 /// One input of [`crate::chain::apply`].
 #[derive(Clone, Debug)]
@@ -17,6 +19,8 @@ pub enum Event {
     Anchor(Windows),
     /// The chain has no x/slashing: there is no window to show.
     NoSlashing,
+    /// Which SDK line the chain runs, and how that is known.
+    Line(Arc<Verdict>),
     /// x/staking's validators.
     Profiles(Profiles),
 }
@@ -58,4 +62,6 @@ pub struct Claims {
     pub liveness: Vec<(Address, i64)>,
     /// `slash.jailed`: who went to jail, for whatever reason.
     pub jailed: Vec<Address>,
+    /// `apply_cons_pubkey_rotation`: old and new address of a rotated key (SDK 0.55).
+    pub rotated: Vec<(Address, Address)>,
 }

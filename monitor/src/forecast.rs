@@ -38,7 +38,12 @@ pub fn to_jail(window: &Window, params: &Params, height: i64) -> ToJail {
     let guard = window.start_height + params.window + 1 - height;
     let needed = max_missed - window.missed + 1;
     let Some(bits) = &window.bits else {
-        return ToJail::AtLeast { blocks: needed.max(guard).max(1) };
+        // Unknown slots count as clear: the earliest block that what is known allows.
+        let known = window.partial.as_ref().map(|partial| partial.bits());
+        let nth = usize::try_from(needed.max(1)).unwrap_or(usize::MAX);
+        let walked = known.and_then(|bits| bits.position(params.slots(), window.slot(params), false, nth));
+        let walked = walked.and_then(|k| i64::try_from(k).ok()).unwrap_or(needed);
+        return ToJail::AtLeast { blocks: walked.max(guard).max(1) };
     };
     let Ok(needed) = usize::try_from(needed.max(1)) else { return ToJail::Never };
     // Over the limit already (a grace period, or the limit fell): the next handled block decides, missed or not.

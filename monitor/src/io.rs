@@ -1,7 +1,7 @@
 //! Everything that touches the world: sockets, the clock, the history file, the log.
 //!
 //! [`run`] is the daemon, [`supervise`] what it starts and exchanges: one [`follow`] task per chain owns that chain's state and history, fed by [`feed`] (websocket)
-//! and [`pool`] (RPC with failover); [`anchor`] and [`sdk`] ask the SDK's modules; [`server`] shows the result; [`http`] is
+//! and [`pool`] (RPC with failover); [`anchor`], [`probe`] and [`sdk`] ask the SDK's modules; [`server`] shows the result; [`http`] is
 //! the client of all that speaks HTTP.
 
 pub mod anchor;
@@ -12,6 +12,7 @@ pub mod grpc;
 pub mod history;
 pub mod http;
 pub mod pool;
+pub mod probe;
 pub mod rpc;
 pub mod run;
 pub mod sdk;

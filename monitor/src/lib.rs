@@ -10,8 +10,9 @@
 //! - [`chain`]: the state of one chain and the only function that changes it, giving out [`change`]s
 //! - [`row`], [`flag`], [`set`]: one counted height; [`tally`], [`pace`]: counters and block time over many
 //! - [`jailing`], [`bitmap`]: x/slashing for one validator; [`windows`]: for all; [`forecast`]: blocks to jail
+//! - [`line`], [`probe`]: which SDK's x/slashing a chain runs, by what its node answers
 //! - [`history`]: what is kept of it for years: chunks of rows, hours and days, events
-//! - [`profile`]: operator address, name and bonding
+//! - [`profile`]: operator address, name and bonding; [`rest`]: the modules in JSON
 //! - [`view`], [`trouble`]: what the page and the API show; [`metrics`]: the Prometheus exposition
 //! - [`config`] is `monitor.toml`; [`secret`] what it only points at
 //! - [`io`] is sockets, files, clock, logs
@@ -28,10 +29,13 @@ pub mod forecast;
 pub mod history;
 pub mod io;
 pub mod jailing;
+pub mod line;
 pub mod live;
 pub mod metrics;
 pub mod pace;
+pub mod probe;
 pub mod profile;
+pub mod rest;
 pub mod row;
 pub mod secret;
 pub mod set;

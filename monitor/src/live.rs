@@ -34,6 +34,10 @@ struct Events {
     missed_blocks: Vec<String>,
     #[serde(rename = "slash.jailed", default)]
     jailed: Vec<String>,
+    #[serde(rename = "apply_cons_pubkey_rotation.old_cons_addr", default)]
+    rotated_from: Vec<String>,
+    #[serde(rename = "apply_cons_pubkey_rotation.new_cons_addr", default)]
+    rotated_to: Vec<String>,
 }
 
 impl Events {
@@ -43,6 +47,9 @@ impl Events {
         Claims {
             liveness: addresses.zip(counters).filter_map(|(who, counter)| Some((who?, counter?))).collect(),
             jailed: self.jailed.iter().filter_map(|a| decode::valcons(a)).collect(),
+            rotated: (self.rotated_from.iter().zip(&self.rotated_to))
+                .filter_map(|(old, new)| Some((decode::valcons(old)?, decode::valcons(new)?)))
+                .collect(),
         }
     }
 }
@@ -92,7 +99,10 @@ mod tests {
             "liveness.height":["9"],"slash.jailed":["{valcons}"],"tm.event":["NewBlock"]}}}}}}"#
         );
         let block = read("c", text.as_bytes()).unwrap().unwrap();
-        assert_eq!(block.claims, Some(Claims { liveness: vec![(who, 51)], jailed: vec![who] }));
+        assert_eq!(
+            block.claims,
+            Some(Claims { liveness: vec![(who, 51)], jailed: vec![who], ..Claims::default() })
+        );
         assert_eq!(block.height, 9);
         let silent = text.replace("\"events\":{\"rewards", "\"other\":{\"rewards");
         assert_eq!(read("c", silent.as_bytes()).unwrap().unwrap().claims, None, "not said is not nothing");

@@ -41,8 +41,12 @@ pub struct ChainView {
     pub set_size: usize,
     /// Share of the power that signed the last counted height.
     pub signed_power_ratio: Option<f64>,
-    /// `store`, `counter`, `none` (the chain has no x/slashing) or `unknown` (not read yet).
+    /// `store`, `replay`, `counter`, `none` (the chain has no x/slashing) or `unknown` (not read yet).
     pub window_source: &'static str,
+    /// Whose rules are counted by, such as `SDK 0.50-0.54`, with the doubt where there is one.
+    pub sdk_line: Option<String>,
+    /// What the node answered that says so.
+    pub sdk_evidence: Vec<String>,
     /// The slashing parameters.
     pub window: Option<WindowView>,
     /// Times own arithmetic and the chain's word differed.
@@ -104,6 +108,8 @@ pub fn chain(chain_id: &str, state: &State, watch: &[String]) -> ChainView {
             (None, true) => "none",
             (None, false) => "unknown",
         },
+        sdk_line: state.line().map(|line| line.name()),
+        sdk_evidence: state.line().map(|line| line.words()).unwrap_or_default(),
         window,
         disagreements: state.disagreements,
         unknown_heights: state.unknown_heights,

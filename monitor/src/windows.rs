@@ -1,15 +1,17 @@
 //! x/slashing's state for every validator, stepped block by block from an anchor.
 //!
 //! The anchor is what the chain itself stores at one height; from there on each block advances all windows exactly as
-//! BeginBlock does (spec/slashing.md §1, §3). A later anchor is first replayed to the same height and then compared:
-//! differences are counted as disagreements, and the chain's word wins.
+//! BeginBlock does (spec/slashing.md §1, §3), by the rules of the chain's SDK line. A later anchor is first replayed to
+//! the same height and then compared: differences are counted as disagreements, and the chain's word wins.
 
 use crate::flag::Flag;
 use crate::jailing::{Params, Window};
+use crate::line::Rules;
 use crate::row::Row;
 use crate::set::Set;
 use comet::key::Address;
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// Where the windows come from.
@@ -17,6 +19,8 @@ use std::sync::Arc;
 pub enum Source {
     /// The module's raw store: bitmaps and counters, everything exact.
     Store,
+    /// Signing infos, and the last blocks replayed: the newest slots are known, the others are between bounds.
+    Replay,
     /// Signing infos only: counters are upper bounds between reads, forecasts are lower bounds.
     Counter,
 }
@@ -26,6 +30,7 @@ impl Source {
     pub fn name(self) -> &'static str {
         match self {
             Self::Store => "store",
+            Self::Replay => "replay",
             Self::Counter => "counter",
         }
     }
@@ -36,7 +41,7 @@ impl Source {
 pub struct Entry {
     /// Its window.
     pub window: Window,
-    /// In jail: not counted (§1 [A]).
+    /// In jail; by the rules of the line still counted or not (§1 [A]).
     pub jailed: bool,
     /// Height at which `jailed` was last set or cleared.
     pub jailed_since: i64,
@@ -62,17 +67,37 @@ pub struct Windows {
     pub params: Params,
     /// How it was read.
     pub source: Source,
+    /// Those of the chain's SDK line.
+    pub rules: Rules,
+    /// Height at which the chain stored it: bondings up to there are in it already.
+    pub read_at: i64,
     /// By consensus address.
     pub entries: BTreeMap<Address, Entry>,
+    /// Keys that were rotated to in the last block.
+    pub rotated: Vec<Address>,
 }
 
 /// What one step did to one validator.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Step {
-    /// The counter of each validator that missed.
-    pub liveness: BTreeMap<Address, i64>,
+    /// The counter of each validator that missed: one number, or the bounds of what is not known exactly.
+    pub liveness: BTreeMap<Address, RangeInclusive<i64>>,
     /// Who went to jail.
     pub jailed: Vec<Address>,
+}
+
+/// What other modules did to a validator in a block, as its events tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outside {
+    /// Jailed, for double signing or by a module of the chain's own.
+    Jailed(Address),
+    /// Its consensus key was rotated (SDK 0.55): signing info and bitmap have a new address.
+    Rotated {
+        /// Address of the old key.
+        old: Address,
+        /// Address of the new one.
+        new: Address,
+    },
 }
 
 impl Windows {
@@ -80,18 +105,28 @@ impl Windows {
     /// bonded; where it is not known nobody has.
     pub fn step(&mut self, row: &Row, before: Option<&Set>, time: i64) -> Step {
         let height = row.height + 1;
+        // In the set from U + 2 when bonded at the end of U (§3).
+        let bonded = row.height - 2;
+        let before = before.filter(|set| !std::ptr::eq(*set, &*row.set));
         let mut step = Step::default();
         for (member, flag) in row.set.members().iter().zip(&row.flags) {
-            // In the set from U + 2 when bonded at the end of U (§3).
-            let bonded = row.height - 2;
             let entered = before.is_some_and(|set| set.index(&member.address).is_none());
             let entry = self.entries.entry(member.address).or_insert_with(|| Entry::bonded(bonded));
-            if entered {
-                entry.window.start_height = bonded;
+            // A rotated key enters as well; its bonding is older.
+            if entered && bonded > self.read_at && !self.rotated.contains(&member.address) {
+                if self.rules.renews_start {
+                    entry.window.start_height = bonded;
+                }
                 entry.jailed = false;
                 entry.jailed_since = bonded;
             }
-            if entry.jailed || *flag == Flag::Unknown {
+            if *flag == Flag::Unknown {
+                continue;
+            }
+            if entry.jailed {
+                if !self.rules.skips_jailed && entry.window.count(&self.params, flag.missed()).is_some() {
+                    step.liveness.insert(member.address, entry.window.at_least()..=entry.window.missed);
+                }
                 continue;
             }
             let handled = entry.window.handle(&self.params, height, flag.missed());
@@ -105,26 +140,53 @@ impl Windows {
                 step.jailed.push(member.address);
             }
         }
+        self.rotated.clear();
         self.height = height;
         step
     }
 
-    /// A jailing that x/slashing did not decide: for double signing, or unseen because only the counter is known.
+    /// What x/slashing did not decide itself, in the block of `height`, after its own part.
+    pub fn outside(&mut self, what: Outside, height: i64) {
+        match what {
+            Outside::Jailed(address) => self.jail(&address, height),
+            Outside::Rotated { old, new } => {
+                let Some(entry) = self.entries.remove(&old).filter(|_| self.rules.rotates) else { return };
+                self.entries.insert(new, entry);
+                self.rotated.push(new);
+            }
+        }
+    }
+
+    /// A jailing that x/slashing did not decide: for double signing, or unseen because the bits are not known. Only the
+    /// second one clears the window.
     pub fn jail(&mut self, address: &Address, height: i64) {
         let Some(entry) = self.entries.get_mut(address) else { return };
         entry.jailed = true;
         entry.jailed_since = height;
-        if entry.window.bits.is_none() {
+        let max_missed = self.params.max_missed().unwrap_or(i64::MAX);
+        let graceful = height <= entry.window.start_height + self.params.window;
+        if entry.window.bits.is_none() && entry.window.missed > max_missed && !graceful {
             entry.window.reset();
         }
     }
 
-    /// Steps through the rows that follow this state up to `head`, with the jailings that other modules did in those
-    /// blocks. `None` when rows are missing.
+    /// How the window of one validator is known: better than [`Self::source`] where it has been watched long enough.
+    pub fn source_of(&self, entry: &Entry) -> Source {
+        let window = &entry.window;
+        match (&window.bits, &window.partial) {
+            (Some(_), _) if self.source == Source::Store => Source::Store,
+            (Some(_), _) => Source::Replay,
+            (None, Some(partial)) if partial.known(window.index_offset) > 0 => Source::Replay,
+            _ => Source::Counter,
+        }
+    }
+
+    /// Steps through the rows that follow this state up to `head`, with what other modules did in those blocks. `None`
+    /// when rows are missing.
     pub fn replay(
         mut self,
         rows: &VecDeque<Arc<Row>>,
-        jailings: &VecDeque<(i64, Address)>,
+        outside: &VecDeque<(i64, Outside)>,
         head: i64,
         head_time: i64,
     ) -> Option<Self> {
@@ -134,17 +196,44 @@ impl Windows {
             let time = rows.get(at + 1).map_or(head_time, |next| next.time);
             self.step(&rows[at], before.map(|row| &*row.set), time);
             let now = self.height;
-            jailings
+            outside
                 .iter()
                 .filter(|(height, _)| *height == now)
-                .for_each(|(height, who)| self.jail(who, *height));
+                .for_each(|(_, what)| self.outside(*what, now));
         }
         (self.height == head).then_some(self)
     }
 
-    /// Members of `set` whose state differs from `other`'s, both at the same height.
+    /// Keeps what is known of the bits where `self`, read from the chain, has only counters, both at the same height.
+    /// Who was counted differently is forgotten and returned.
+    pub fn keep_bits_of(&mut self, own: &Self) -> Vec<Address> {
+        let mut differ = Vec::new();
+        for (address, entry) in self.entries.iter_mut().filter(|(_, e)| e.window.bits.is_none()) {
+            let Some(known) = own.entries.get(address) else { continue };
+            let (window, chain) = (&known.window, &entry.window);
+            let told = chain.missed;
+            if window.index_offset != chain.index_offset {
+                // Handled a different number of times: nothing can be said about its slots.
+                if window.bits.is_some() {
+                    differ.push(*address);
+                }
+                continue;
+            }
+            if !(window.at_least()..=window.missed).contains(&told) {
+                differ.push(*address);
+                continue;
+            }
+            entry.window.bits.clone_from(&window.bits);
+            entry.window.partial.clone_from(&window.partial);
+            entry.window.told(&self.params, told);
+        }
+        differ
+    }
+
+    /// Members of `set` whose state differs from `other`'s, both at the same height; only those with all bits known.
     pub fn disagreements(&self, other: &Self, set: &Set) -> Vec<Address> {
         let differs = |address: &Address| match (self.entries.get(address), other.entries.get(address)) {
+            (Some(a), Some(_)) if a.window.bits.is_none() => false,
             (Some(a), Some(b)) => {
                 a.jailed != b.jailed
                     || a.window.missed != b.window.missed

@@ -1,10 +1,15 @@
 //! Keys and values of x/slashing's own store, as `abci_query path="/store/slashing/key"` serves them.
 //!
 //! This is the one place where the missed-blocks bitmap can be read: the module has no query for it (spec/slashing.md
-//! §6.1). The layout is that of SDK ≥ 0.50, bitmaps in chunks of 1024 bits.
+//! §6.1). Since SDK 0.50 it lies in chunks of 1024 bits, before that in one key a slot: [`slot`].
+
+pub mod slot;
 
 /// `abci_query` path of the store.
 pub const PATH: &str = "/store/slashing/key";
+/// `abci_query` path of all keys with a prefix. The stores answer it from their newest state, whatever the height that is
+/// asked for.
+pub const SUBSPACE: &str = "/store/slashing/subspace";
 /// Key of the parameters (SDK ≥ 0.47).
 pub const PARAMS: [u8; 1] = [0x00];
 /// Bits in a chunk of the bitmap.
@@ -14,6 +19,11 @@ const CHUNK_WORDS: usize = CHUNK_BITS / 64;
 /// Key of a signing info.
 pub fn signing_info(address: &[u8; 20]) -> Vec<u8> {
     [&[0x01, 20][..], address].concat()
+}
+
+/// Key of a signing info up to SDK 0.42, without the length byte.
+pub fn bare_signing_info(address: &[u8; 20]) -> Vec<u8> {
+    [&[0x01][..], address].concat()
 }
 
 /// Key of chunk `index` of a validator's bitmap.

@@ -4,6 +4,7 @@ use super::*;
 use crate::event::{Claims, Commit};
 use crate::flag::Flag;
 use crate::jailing::{Params, Window};
+use crate::line::Line;
 use crate::set::Member;
 use crate::windows::{Entry, Source};
 use proptest::prelude::*;
@@ -65,6 +66,9 @@ fn anchor(height: i64, window: i64, members: &[u8]) -> Windows {
         height,
         params: PARAMS(window),
         source: Source::Store,
+        rules: Line::V050.rules(),
+        read_at: height,
+        rotated: Vec::new(),
         entries: members.iter().map(entry).collect(),
     }
 }
@@ -202,7 +206,8 @@ fn contradicted() -> State {
     let all = [1, 2];
     let (state, _) = feed(State::new(), [Event::Block(block(100, "A", &all, "22")), set("A", &all)]);
     let (state, _) = apply(state, Event::Anchor(anchor(100, 50, &all)));
-    let claims = |liveness: Vec<(Address, i64)>| Some(Claims { liveness, jailed: vec![] });
+    let claims =
+        |liveness: Vec<(Address, i64)>| Some(Claims { liveness, jailed: vec![], ..Claims::default() });
     let agree = Block { claims: claims(vec![(who(2), 1)]), ..block(101, "A", &all, "21") };
     let (state, changes) = apply(state, Event::Block(agree));
     assert!(!changes.iter().any(|c| matches!(c, Change::Contradicted { .. })), "{changes:?}");
@@ -264,7 +269,7 @@ fn double_signing_is_jailed_by_the_chain_alone() {
     let all = [1, 2];
     let (state, _) = feed(State::new(), [Event::Block(block(100, "A", &all, "22")), set("A", &all)]);
     let (state, _) = apply(state, Event::Anchor(anchor(100, 50, &all)));
-    let claims = Some(Claims { liveness: vec![], jailed: vec![who(1)] });
+    let claims = Some(Claims { liveness: vec![], jailed: vec![who(1)], ..Claims::default() });
     let (state, changes) =
         apply(state, Event::Block(Block { claims, evidence: 1, ..block(101, "A", &all, "22") }));
     assert!(changes.contains(&Change::Evidence { height: 101 }));
@@ -288,7 +293,7 @@ fn with_counters_only_the_events_correct_the_counter() {
         entry.window = Window { missed: 20, bits: None, ..entry.window.clone() };
     }
     let (state, _) = apply(state, Event::Anchor(counters));
-    let claims = Some(Claims { liveness: vec![(who(2), 20)], jailed: vec![] });
+    let claims = Some(Claims { liveness: vec![(who(2), 20)], jailed: vec![], ..Claims::default() });
     let (state, changes) = apply(state, Event::Block(Block { claims, ..block(101, "A", &all, "21") }));
     assert!(!changes.iter().any(|c| matches!(c, Change::Contradicted { .. })));
     assert_eq!(state.windows().unwrap().entries[&who(2)].window.missed, 20, "the miss fell on a missed slot");

@@ -6,7 +6,8 @@ use super::State;
 use crate::change::Change;
 use crate::event::Claims;
 use crate::jailing::Params;
-use crate::windows::{Source, Step, Windows};
+use crate::line::Rules;
+use crate::windows::{Outside, Source, Step, Windows};
 
 /// Own arithmetic against the chain's events of the same block. The chain's word wins.
 pub(super) fn check(
@@ -17,20 +18,22 @@ pub(super) fn check(
     changes: &mut Vec<Change>,
 ) {
     for (address, chain) in &claims.liveness {
-        let own = step.liveness.get(address).copied();
-        if own == Some(*chain) {
+        let own = step.liveness.get(address);
+        let entry = windows.entries.get_mut(address).filter(|_| !step.jailed.contains(address));
+        if let Some(entry) = entry.filter(|e| !e.window.is_counted()) {
+            // Only bounds are known: the event says where between them.
+            entry.window.told(&windows.params, *chain);
+        }
+        if own.is_some_and(|bounds| bounds.contains(chain)) {
             continue;
         }
-        if let Some(entry) = windows.entries.get_mut(address).filter(|e| e.window.bits.is_none()) {
-            // Only a counter is known: the event corrects it, and that is no disagreement.
-            entry.window.missed = *chain;
-            continue;
-        }
+        let own = own.map(|bounds| *bounds.end());
         changes.push(Change::Contradicted { address: *address, height, own, chain: Some(*chain) });
     }
     for (address, own) in &step.liveness {
         if !claims.liveness.iter().any(|(a, _)| a == address) {
-            changes.push(Change::Contradicted { address: *address, height, own: Some(*own), chain: None });
+            let own = Some(*own.end());
+            changes.push(Change::Contradicted { address: *address, height, own, chain: None });
         }
     }
     for address in &step.jailed {
@@ -39,8 +42,11 @@ pub(super) fn check(
         }
     }
     for address in claims.jailed.iter().filter(|a| !step.jailed.contains(a)) {
-        windows.jail(address, height);
+        windows.outside(Outside::Jailed(*address), height);
         changes.push(Change::Jailed { address: *address, height });
+    }
+    for (old, new) in &claims.rotated {
+        windows.outside(Outside::Rotated { old: *old, new: *new }, height);
     }
 }
 
@@ -52,20 +58,22 @@ pub(super) fn join_anchor(state: &mut State, changes: &mut Vec<Change>) {
     }
     let (head_height, head_time) = (head.height, head.time);
     let Some(anchor) = state.pending.take() else { return };
-    let (height, params) = (anchor.height, anchor.params);
-    let Some(windows) = anchor.replay(&state.recent, &state.jailings, head_height, head_time) else {
+    let (height, params, rules) = (anchor.height, anchor.params, anchor.rules);
+    let Some(mut windows) = anchor.replay(&state.recent, &state.outside, head_height, head_time) else {
         changes.push(Change::AnchorLost { height });
         return;
     };
-    settle(state, height, params, changes);
-    let comparable = state.windows.as_ref().filter(|own| {
-        own.height == windows.height
-            && own.params == params
-            && own.source == Source::Store
-            && windows.source == Source::Store
-    });
+    settle(state, height, params, rules, changes);
+    let comparable = state
+        .windows
+        .as_ref()
+        .filter(|own| own.height == windows.height && own.params == params && own.rules == rules);
     if let (Some(own), Some(row)) = (comparable, state.recent.back()) {
-        for address in own.disagreements(&windows, &row.set) {
+        let differ = match (own.source, windows.source) {
+            (_, Source::Store) => own.disagreements(&windows, &row.set),
+            _ => windows.keep_bits_of(own),
+        };
+        for address in differ {
             let missed = |w: &Windows| w.entries.get(&address).map(|e| e.window.missed);
             let (own, chain) = (missed(own), missed(&windows));
             changes.push(Change::Disagreement { address, height, own, chain });
@@ -76,11 +84,11 @@ pub(super) fn join_anchor(state: &mut State, changes: &mut Vec<Change>) {
     changes.push(Change::Anchored { height });
 }
 
-/// An anchor says why the chain contradicted: other parameters explain all that was computed with the old ones, the
+/// An anchor says why the chain contradicted: other parameters or rules (an upgrade) explain all that was computed with the old ones, the
 /// same parameters convict the own arithmetic. A contradiction in block `h` is settled by the state after `h - 1`, which
 /// its BeginBlock started from.
-fn settle(state: &mut State, height: i64, params: Params, changes: &mut Vec<Change>) {
-    if state.windows.as_ref().is_some_and(|own| own.params != params) {
+fn settle(state: &mut State, height: i64, params: Params, rules: Rules, changes: &mut Vec<Change>) {
+    if state.windows.as_ref().is_some_and(|own| own.params != params || own.rules != rules) {
         state.suspicions.clear();
         changes.push(Change::Params { height });
         return;

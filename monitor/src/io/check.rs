@@ -7,6 +7,7 @@ use super::sdk::{Sdk, SdkFailure};
 use super::{anchor, grpc};
 use crate::config::{Chain, Endpoint};
 use crate::profile::Profiles;
+use crate::windows::Source;
 use comet::sdk::slashing::{PARAMS, ParamsRequest, ParamsResponse};
 use std::sync::Arc;
 
@@ -74,22 +75,24 @@ async fn grpc(endpoint: &Endpoint) -> Finding {
 async fn modules(chain: &Chain, pool: &Arc<Pool>, findings: &mut Vec<Finding>) {
     let sdk = Sdk::new(pool.clone(), &chain.grpc);
     let Some(height) = pool.tip().map(|tip| (tip - 1).max(1)) else { return };
-    match anchor::read(&sdk, height, None).await {
+    match anchor::read(&sdk, height, anchor::Known::default()).await {
         Ok(anchor::Anchor::NoSlashing) => {
             findings
                 .push(good(format!("{}: no slashing module, windows and forecasts are not shown", chain.id)));
         }
-        Ok(anchor::Anchor::Windows(windows, profiles)) => {
+        Ok(anchor::Anchor::Windows(found)) => {
+            let anchor::Found { windows, profiles, line } = *found;
+            findings.push(good(format!("{}: {} ({})", chain.id, line.name(), line.words().join(", "))));
             findings.push(good(format!(
                 "{}: window {} blocks, {} misses allowed, {} signing infos, windows read from the {}",
                 chain.id,
                 windows.params.window,
                 windows.params.max_missed().map_or_else(|| "?".into(), |m| m.to_string()),
                 windows.entries.len(),
-                if windows.source == crate::windows::Source::Store {
-                    "raw store, exact"
-                } else {
-                    "counters only"
+                match windows.source {
+                    Source::Store => "raw store, exact",
+                    Source::Replay => "last blocks and counters",
+                    Source::Counter => "counters only",
                 }
             )));
             watched(chain, profiles.as_ref(), findings);

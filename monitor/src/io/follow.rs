@@ -61,6 +61,7 @@ pub struct Follower {
     anchor_at: Option<Instant>,
     anchor_asked: bool,
     anchor_from: i64,
+    line_until: Option<Instant>,
     profiles_at: Option<Instant>,
     retry_at: Instant,
 }
@@ -91,6 +92,7 @@ impl Follower {
             anchor_at: Some(now),
             anchor_asked: false,
             anchor_from: 0,
+            line_until: None,
             profiles_at: Some(now),
             retry_at: now,
         }

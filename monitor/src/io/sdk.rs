@@ -1,20 +1,30 @@
 //! Queries of the Cosmos SDK's modules, over gRPC where it is configured and over `abci_query` where it is not: the same
-//! protobuf messages on both ways.
+//! protobuf messages on both ways. SDK 0.39 has no protobuf: it is asked `custom/…` in amino JSON.
 
 use super::grpc;
 use super::pool::Pool;
 use super::rpc::RpcFailure;
 use crate::config::Endpoint;
+use crate::decode::DecodeError;
+use crate::rest;
 use comet::sdk::slashing::{self, SigningInfo};
 use comet::sdk::staking::{self, Validator};
 use comet::sdk::{PageRequest, PageResponse};
 use prost::Message;
+use serde_json::json;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tonic::transport::Channel;
 
 const PAGE: u64 = 200;
 /// 100,000 validators; a server that pages for ever is cut off.
 const PAGES: usize = 500;
+/// What 0.39 gives on one page.
+const AMINO_PAGE: usize = 100;
+/// Paths of 0.39.
+const AMINO_PARAMS: &str = "custom/slashing/parameters";
+const AMINO_INFOS: &str = "custom/slashing/signingInfos";
+const AMINO_VALIDATORS: &str = "custom/staking/validators";
 
 /// Why a module gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -43,17 +53,35 @@ pub enum SdkFailure {
 pub struct Sdk {
     pool: Arc<Pool>,
     channels: Vec<Channel>,
+    /// Found to be of SDK 0.39: it answers amino only.
+    amino: Arc<AtomicBool>,
 }
 
 impl Sdk {
     /// Over the gRPC endpoints first, then over `pool`.
     pub fn new(pool: Arc<Pool>, endpoints: &[Endpoint]) -> Self {
-        Self { pool, channels: endpoints.iter().filter_map(grpc::channel).collect() }
+        let channels = endpoints.iter().filter_map(grpc::channel).collect();
+        Self { pool, channels, amino: Arc::default() }
+    }
+
+    /// The endpoints it asks.
+    pub fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
+    /// Whether the last answer about parameters was amino: `None` before there was one is `false` as well.
+    pub fn is_amino(&self) -> bool {
+        self.amino.load(Ordering::Relaxed)
     }
 
     /// One query at `height` (0 = latest), with the height of the state that answered (0 = not said). A height is only
     /// asked over RPC first, because every node honours it there.
-    async fn query<Q, A>(&self, path: &'static str, query: Q, height: i64) -> Result<(A, i64), SdkFailure>
+    pub(super) async fn query<Q, A>(
+        &self,
+        path: &'static str,
+        query: Q,
+        height: i64,
+    ) -> Result<(A, i64), SdkFailure>
     where
         Q: Message + Clone + 'static,
         A: Message + Default + 'static,
@@ -79,9 +107,7 @@ impl Sdk {
                 let reason = |e: prost::DecodeError| SdkFailure::Decode { path, reason: e.to_string() };
                 Ok((A::decode(value.as_slice()).map_err(reason)?, at))
             }
-            Err(RpcFailure::App { log, .. }) if log.contains("unknown query path") => {
-                Err(SdkFailure::NoModule)
-            }
+            Err(error) if is_unknown(&error) => Err(SdkFailure::NoModule),
             Err(error) if height > 0 => {
                 for channel in &self.channels {
                     if let Ok((answer, Some(at))) =
@@ -97,16 +123,79 @@ impl Sdk {
         }
     }
 
-    /// Parameters of x/slashing.
+    /// One amino query of 0.39 at `height` (0 = latest), with the height of the state that answered.
+    async fn amino(
+        &self,
+        path: &'static str,
+        query: serde_json::Value,
+        height: i64,
+    ) -> Result<(Vec<u8>, i64), SdkFailure> {
+        let data = if query.is_null() { Vec::new() } else { query.to_string().into_bytes() };
+        let answer = self.pool.ask(|client| {
+            let data = data.clone();
+            async move { client.abci_query(path, &data, height).await }
+        });
+        match answer.await {
+            // A key-value application answers any path with an empty value.
+            Ok((value, _)) if value.is_empty() => Err(SdkFailure::NoModule),
+            Ok(answer) => Ok(answer),
+            Err(error) if is_unknown(&error) => Err(SdkFailure::NoModule),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// All pages of an amino list.
+    async fn amino_list<T>(
+        &self,
+        path: &'static str,
+        status: Option<&str>,
+        height: i64,
+        read: fn(&[u8]) -> Result<rest::Page<T>, DecodeError>,
+    ) -> Result<(Vec<T>, i64), SdkFailure> {
+        let (mut all, mut first) = (Vec::new(), None);
+        for page in 1..=PAGES {
+            let mut query = json!({ "Page": page.to_string(), "Limit": AMINO_PAGE.to_string() });
+            if let Some(status) = status {
+                query["Status"] = status.into();
+            }
+            let (value, at) = self.amino(path, query, height).await?;
+            let at = *first.get_or_insert(at);
+            let items = read(&value).map_err(|e| SdkFailure::Decode { path, reason: e.to_string() })?.items;
+            let last = items.len() < AMINO_PAGE;
+            all.extend(items);
+            if last {
+                return Ok((all, at));
+            }
+        }
+        Err(SdkFailure::Endless(path))
+    }
+
+    /// Parameters of x/slashing. Finds out whether the node speaks protobuf or only amino.
     pub async fn slashing_params(&self, height: i64) -> Result<slashing::Params, SdkFailure> {
-        let query = self.query(slashing::PARAMS, slashing::ParamsRequest {}, height);
-        let (answer, _): (slashing::ParamsResponse, _) = query.await?;
-        // A key-value application answers any path with an empty value.
-        answer.params.filter(|p| p.signed_blocks_window > 0).ok_or(SdkFailure::NoModule)
+        if !self.is_amino() {
+            let query = self.query(slashing::PARAMS, slashing::ParamsRequest {}, height);
+            let answer: Result<(slashing::ParamsResponse, _), _> = query.await;
+            match answer {
+                Ok((answer, _)) => {
+                    // A key-value application answers any path with an empty value.
+                    if let Some(params) = answer.params.filter(|p| p.signed_blocks_window > 0) {
+                        return Ok(params);
+                    }
+                }
+                Err(SdkFailure::NoModule) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let found = self.amino(AMINO_PARAMS, serde_json::Value::Null, height).await;
+        self.amino.store(found.is_ok(), Ordering::Relaxed);
+        rest::params(&found?.0).map_err(|e| SdkFailure::Decode { path: AMINO_PARAMS, reason: e.to_string() })
     }
 
     /// All signing infos.
     pub async fn signing_infos(&self, height: i64) -> Result<Vec<SigningInfo>, SdkFailure> {
+        if self.is_amino() {
+            return Ok(self.amino_list(AMINO_INFOS, None, height, rest::signing_infos).await?.0);
+        }
         let mut all = Vec::new();
         let mut page = Some(PageRequest { limit: PAGE, ..PageRequest::default() });
         for _ in 0..PAGES {
@@ -124,9 +213,17 @@ impl Sdk {
 
     /// All validators of x/staking, and the height of the state that answered.
     pub async fn validators(&self, height: i64) -> Result<(Vec<Validator>, i64), SdkFailure> {
-        let mut all = Vec::new();
+        let (mut all, mut first) = (Vec::new(), None);
+        if self.is_amino() {
+            for status in ["bonded", "unbonding", "unbonded"] {
+                let list = self.amino_list(AMINO_VALIDATORS, Some(status), height, rest::validators);
+                let (some, at) = list.await?;
+                first.get_or_insert(at);
+                all.extend(some);
+            }
+            return if all.is_empty() { Err(SdkFailure::NoModule) } else { Ok((all, first.unwrap_or(0))) };
+        }
         let mut page = Some(PageRequest { limit: PAGE, ..PageRequest::default() });
-        let mut first = None;
         for _ in 0..PAGES {
             let request = staking::ValidatorsRequest { status: String::new(), pagination: page };
             let (answer, at): (staking::ValidatorsResponse, _) =
@@ -146,6 +243,12 @@ impl Sdk {
         let read = self.pool.ask(|client| async move { client.abci_query(path, key, height).await });
         Ok(read.await?.0)
     }
+}
+
+/// Whether the application says that it knows no such query.
+fn is_unknown(error: &RpcFailure) -> bool {
+    let RpcFailure::App { log, .. } = error else { return false };
+    log.contains("unknown query path") || log.contains("no custom querier found")
 }
 
 fn next(page: Option<PageResponse>) -> Option<PageRequest> {

@@ -85,13 +85,13 @@ fn old_misses_fall_out() {
 fn liveness_carries_the_counter_after_the_update() {
     let params = params(4, "0.25");
     let mut window = Window::fresh(0);
-    assert_eq!(window.handle(&params, 2, true).liveness, Some(1));
+    assert_eq!(window.handle(&params, 2, true).liveness, Some(1..=1));
     assert_eq!(window.handle(&params, 3, false).liveness, None);
-    assert_eq!(window.handle(&params, 4, true).liveness, Some(2));
-    assert_eq!(window.handle(&params, 5, true).liveness, Some(3), "M = 3");
-    assert_eq!(window.handle(&params, 6, true).liveness, Some(3), "slot 0 again: no change");
+    assert_eq!(window.handle(&params, 4, true).liveness, Some(2..=2));
+    assert_eq!(window.handle(&params, 5, true).liveness, Some(3..=3), "M = 3");
+    assert_eq!(window.handle(&params, 6, true).liveness, Some(3..=3), "slot 0 again: no change");
     let last = window.handle(&params, 7, true);
-    assert_eq!(last, Handled { liveness: Some(4), jailed: true }, "the event precedes the reset");
+    assert_eq!(last, Handled { liveness: Some(4..=4), jailed: true }, "the event precedes the reset");
 }
 
 #[test]
@@ -135,10 +135,101 @@ fn nobody_is_jailed_when_the_minimum_rounds_to_zero() {
     assert_eq!(window.missed, 9);
 }
 
+/// A window of which only the counter is known.
+fn counter(index_offset: i64, missed: i64) -> Window {
+    Window { index_offset, missed, bits: None, ..Window::fresh(0) }
+}
+
 #[test]
-fn without_bits_the_counter_only_grows_and_never_jails() {
-    let params = params(4, "0.5");
-    let mut window = Window { bits: None, ..Window::fresh(0) };
-    assert_eq!(run(&mut window, &params, 100, (0..50).map(|i| i % 2 == 0)), None);
-    assert_eq!((window.missed, window.ghosts(&params)), (25, None));
+fn without_bits_the_counter_is_an_interval() {
+    let params = params(6, "0.5");
+    let mut window = counter(100, 2);
+    window.handle(&params, 200, true);
+    assert_eq!(
+        (window.missed, window.at_least(), window.is_counted()),
+        (3, 2, false),
+        "the slot may have been missed"
+    );
+    window.handle(&params, 201, false);
+    assert_eq!((window.missed, window.at_least()), (3, 1));
+    window.told(&params, 2);
+    assert_eq!((window.missed, window.at_least(), window.ghosts(&params)), (2, 2, None));
+}
+
+#[test]
+fn a_window_without_bits_is_whole_after_one_round() {
+    let params = params(6, "0.01");
+    let mut window = counter(100, 2);
+    for h in 0..6 {
+        window.handle(&params, 200 + h, h == 3);
+    }
+    assert!(window.bits.is_none(), "the counter is an upper bound still");
+    window.told(&params, 1);
+    assert_eq!((window.bits.is_some(), window.ghosts(&params)), (true, Some(0)));
+    let mut clean = counter(100, 0);
+    clean.handle(&params, 200, false);
+    assert!(clean.bits.is_some(), "with a counter of 0 every bit is clear");
+}
+
+#[test]
+fn a_certain_jailing_needs_no_bits() {
+    // M = 3. Four misses are certain as soon as the chain has said so.
+    let params = params(6, "0.5");
+    let mut window = counter(100, 3);
+    assert!(!window.handle(&params, 200, true).jailed, "perhaps on a missed slot");
+    window.told(&params, 3);
+    assert!(!window.handle(&params, 201, true).jailed);
+    window.told(&params, 4);
+    assert!(window.handle(&params, 202, false).jailed || window.at_least() <= 3);
+    let mut over = counter(100, 9);
+    assert!(over.handle(&params, 200, true).jailed, "9 or 10, both over 3");
+    assert_eq!(over, Window::fresh(0), "and after it everything is known");
+}
+
+proptest::proptest! {
+    /// Whatever is not known: C is within its bounds, a jailing is never invented, and once the bits are whole they are
+    /// those of the window that always knew them.
+    #[test]
+    fn partial_knowledge_is_never_wrong(
+        size in 1i64..40,
+        percent in 0i64..=100,
+        before in proptest::collection::vec(proptest::prelude::any::<bool>(), 0..80),
+        known in 0usize..80,
+        after in proptest::collection::vec((proptest::prelude::any::<bool>(), 0u8..4), 0..120),
+    ) {
+        let min_signed = Dec::from_units(i128::from(percent) * 10_000_000_000_000_000);
+        let params = Params { window: size, min_signed, jail_duration: 0, slash_downtime: Dec::default() };
+        let mut truth = Window::fresh(0);
+        let mut flags = Vec::new();
+        let mut height = 1;
+        for missed in before {
+            height += 1;
+            flags.push(missed);
+            if truth.handle(&params, height, missed).jailed {
+                flags.clear();
+            }
+        }
+        let recent: Vec<bool> = flags.iter().rev().take(known).copied().collect();
+        let mut seen = Window { bits: None, partial: None, ..truth.clone() };
+        seen.recall(&params, recent);
+        for (missed, told) in after {
+            height += 1;
+            let (a, b) = (truth.handle(&params, height, missed), seen.handle(&params, height, missed));
+            proptest::prop_assert!(a.jailed || !b.jailed, "invented at {}", height);
+            if a.jailed && !b.jailed {
+                seen.reset();
+            }
+            if told == 0 {
+                seen.told(&params, truth.missed);
+            }
+            proptest::prop_assert!(seen.at_least() <= truth.missed && truth.missed <= seen.missed);
+            proptest::prop_assert_eq!(seen.index_offset, truth.index_offset);
+            if let Some(bits) = &seen.bits {
+                proptest::prop_assert_eq!(seen.missed, truth.missed);
+                for slot in 0..params.slots() {
+                    proptest::prop_assert_eq!(bits.get(slot), truth.bits.as_ref().unwrap().get(slot));
+                }
+            }
+        }
+    }
 }

@@ -46,7 +46,9 @@ pub struct ValidatorView {
     pub consecutive_missed: u64,
     /// Blocks proposed.
     pub proposed: u64,
-    /// C.
+    /// How its window is known: `store`, `replay` or `counter`.
+    pub window_source: Option<&'static str>,
+    /// C; an upper bound where only bounds are known.
     pub window_missed: Option<i64>,
     /// M.
     pub window_limit: Option<i64>,
@@ -101,6 +103,7 @@ pub(super) fn build(state: &State, watch: &[String], pace: Option<i64>, address:
     };
     if let (Some(windows), Some(entry)) = (windows, entry) {
         let (window, params) = (&entry.window, &windows.params);
+        view.window_source = Some(windows.source_of(entry).name());
         view.window_missed = Some(window.missed);
         view.window_limit = params.max_missed();
         let span = params.window.min(window.index_offset);

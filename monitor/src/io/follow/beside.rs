@@ -1,7 +1,7 @@
 //! The slow questions of a chain's task: who the validators are, and what x/slashing stores. They run beside the blocks
 //! and come back as events, at a height that the task then joins to what it has counted.
 
-use super::super::anchor::{self, Anchor};
+use super::super::anchor::{self, Anchor, Found, Known};
 use super::super::sdk::SdkFailure;
 use super::{Follower, LIVE};
 use crate::event::Event;
@@ -38,9 +38,16 @@ impl Follower {
         let due = self.anchor_at.is_some_and(|at| at <= now) && height >= self.anchor_from;
         if due && !self.anchor_asked {
             self.anchor_asked = true;
-            let (answers, sdk, set) = (self.answers.0.clone(), self.sdk.clone(), self.state.set().cloned());
+            let (answers, sdk) = (self.answers.0.clone(), self.sdk.clone());
+            // Asked again whenever the chain has contradicted: it may have been upgraded.
+            let trusted = self.state.line().filter(|l| l.doubt.is_none() && !self.state.is_suspicious());
+            let known = Known {
+                set: self.state.set().cloned(),
+                rows: self.state.recent().cloned().collect(),
+                line: trusted.filter(|_| self.line_until.is_some_and(|until| until > now)).cloned(),
+            };
             tokio::spawn(async move {
-                let result = anchor::read(&sdk, height, set).await;
+                let result = anchor::read(&sdk, height, known).await;
                 let _ = answers.send(Answer::Anchor(result)).await;
             });
         }
@@ -70,7 +77,15 @@ impl Follower {
         let now = Instant::now();
         self.anchor_asked &= !matches!(answer, Answer::Anchor(_));
         match answer {
-            Answer::Anchor(Ok(Anchor::Windows(windows, profiles))) => {
+            Answer::Anchor(Ok(Anchor::Windows(found))) => {
+                let Found { windows, profiles, line } = *found;
+                if self.line_until.is_none_or(|until| until <= now) {
+                    self.line_until = Some(now + ANCHOR_EVERY);
+                }
+                if self.state.line() != Some(&line) {
+                    tracing::info!(chain = %self.chain.id, line = line.name(), evidence = ?line.words(), "SDK line found");
+                }
+                self.take(Event::Line(line));
                 let every = if windows.source == Source::Store { ANCHOR_EVERY } else { COUNTERS_EVERY };
                 self.anchor_at = Some(now + every);
                 profiles.map(|p| self.learn(p));

@@ -22,6 +22,7 @@ use palisade_monitor::{
     decode,
     event::Event,
     jailing::{Params, Window},
+    line::Line,
     windows::{Entry, Source, Windows},
 };
 
@@ -128,7 +129,15 @@ fn replay(recorded: &Recorded) -> Result<Duration> {
         if index == 0 {
             let set = decode::set(&set_hash, &validators)?;
             let entries = set.members().iter().map(|member| (member.address, fresh())).collect();
-            let anchor = Windows { height: 1, params: params(), source: Source::Store, entries };
+            let anchor = Windows {
+                height: 1,
+                params: params(),
+                source: Source::Store,
+                rules: Line::V050.rules(),
+                read_at: 1,
+                rotated: Vec::new(),
+                entries,
+            };
             state = chain::apply(state, Event::Set(set)).0;
             state = chain::apply(state, Event::Anchor(anchor)).0;
         }

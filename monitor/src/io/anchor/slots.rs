@@ -1,0 +1,120 @@
+//! Bitmaps up to SDK 0.47: one key to a slot.
+//!
+//! A subspace read gives all slots of a validator at once, but of the newest state and not of the height asked for. The few
+//! slots written since are then read by key at that height, so the whole is exact; the sum of all bits, those beyond a
+//! lowered window included, must be the counter. Where subspaces are refused, slots are read one by one if they are few.
+
+use super::{PARALLEL, Params, RpcFailure, Sdk};
+use crate::bitmap::Bitmap;
+use crate::decode::DecodeError;
+use comet::key::Address;
+use comet::sdk::slashing::SigningInfo;
+use comet::sdk::store;
+use comet::sdk::store::slot::{self, SlotError};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+
+/// Single slots that are read at most.
+const SINGLE: usize = 4096;
+/// Blocks that may pass during a subspace read.
+const PASSED: i64 = 64;
+
+/// What is read, and how.
+pub(super) struct Reader<'a> {
+    pub(super) sdk: &'a Sdk,
+    pub(super) height: i64,
+    pub(super) params: &'a Params,
+    pub(super) length: bool,
+    pub(super) amino: bool,
+}
+
+impl Reader<'_> {
+    /// One bitmap per info, in the same order; `None` for one that does not fit its counter.
+    pub(super) async fn read(
+        &self,
+        infos: &[(Address, SigningInfo)],
+    ) -> Result<Vec<Option<Bitmap>>, RpcFailure> {
+        let mut bitmaps = vec![Some(Bitmap::default()); infos.len()];
+        let wanted = infos.iter().enumerate().filter(|(_, (_, info))| info.missed_blocks_counter > 0);
+        let wanted: Vec<_> = wanted.map(|(at, (address, info))| (at, *address, info)).collect();
+        let Some((_, first, _)) = wanted.first() else { return Ok(bitmaps) };
+        let single: usize = wanted.iter().map(|(_, _, info)| self.written(info)).sum();
+        let by_subspace = match self.subspace(first).await {
+            Ok(_) => true,
+            Err(error) if single > SINGLE => return Err(error),
+            Err(_) => false,
+        };
+        let read = |(at, address, info): (usize, Address, &SigningInfo)| {
+            let (info, address) = (info.clone(), address);
+            async move {
+                let bits = if by_subspace {
+                    self.newest_corrected(&address, &info).await?
+                } else {
+                    self.one_by_one(&address, 0..self.written(&info), Bitmap::default()).await?
+                };
+                Ok::<_, RpcFailure>((at, bits))
+            }
+        };
+        let read: Vec<_> =
+            futures_util::stream::iter(wanted).map(read).buffer_unordered(PARALLEL).try_collect().await?;
+        for (at, bits) in read {
+            let counted = if by_subspace { bits.total() } else { bits.count(self.params.slots()) };
+            let counted = i64::try_from(counted).unwrap_or(i64::MAX);
+            let counter = infos[at].1.missed_blocks_counter;
+            let fits = if by_subspace { counted == counter } else { counted <= counter };
+            bitmaps[at] = fits.then_some(bits);
+        }
+        Ok(bitmaps)
+    }
+
+    fn written(&self, info: &SigningInfo) -> usize {
+        usize::try_from(info.index_offset).unwrap_or(0).min(self.params.slots())
+    }
+
+    /// All missed slots of one validator, of the newest state.
+    async fn subspace(&self, address: &Address) -> Result<Vec<u64>, RpcFailure> {
+        let prefix = slot::prefix(&address.0, self.length);
+        let answer = self.sdk.store(store::SUBSPACE, &prefix, self.height).await?;
+        slot::subspace(&answer, &prefix, self.amino).map_err(foreign)
+    }
+
+    /// A subspace, with the slots that were written after the height of this anchor read again at that height.
+    async fn newest_corrected(&self, address: &Address, info: &SigningInfo) -> Result<Bitmap, RpcFailure> {
+        let mut bits = Bitmap::default();
+        for index in self.subspace(address).await? {
+            if let Ok(index) = usize::try_from(index) {
+                bits.replace(index, true);
+            }
+        }
+        let status = self.sdk.pool().ask(|client| async move { client.status().await }).await?;
+        let tip = status.sync_info.latest_block_height.max(self.sdk.pool().tip().unwrap_or(0));
+        let passed = (tip - self.height + 1).clamp(1, PASSED.min(self.params.window));
+        let window = self.params.window.max(1);
+        let slots = (0..passed).map(|j| (info.index_offset + j).rem_euclid(window));
+        let slots: Vec<_> = slots.filter_map(|s| usize::try_from(s).ok()).collect();
+        self.one_by_one(address, slots, bits).await
+    }
+
+    /// Reads single slots at the height of this anchor into `bits`.
+    async fn one_by_one(
+        &self,
+        address: &Address,
+        slots: impl IntoIterator<Item = usize>,
+        mut bits: Bitmap,
+    ) -> Result<Bitmap, RpcFailure> {
+        let read = |index: usize| async move {
+            let key = slot::key(&address.0, self.length, index as u64);
+            let value = self.sdk.store(store::PATH, &key, self.height).await?;
+            Ok::<_, RpcFailure>((index, slot::missed(&value, self.amino).map_err(foreign)?))
+        };
+        let read: Vec<_> =
+            futures_util::stream::iter(slots).map(read).buffer_unordered(PARALLEL).try_collect().await?;
+        for (index, missed) in read {
+            bits.replace(index, missed);
+        }
+        Ok(bits)
+    }
+}
+
+fn foreign(error: SlotError) -> RpcFailure {
+    DecodeError::Shape { what: "slot", reason: error.to_string() }.into()
+}
