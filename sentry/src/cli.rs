@@ -3,6 +3,7 @@
 mod addrbook;
 mod audit;
 mod render;
+mod watch;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -49,6 +50,8 @@ enum Command {
     Render(render::Render),
     /// List the rules and the attack behind each.
     Rules,
+    /// Audit on a schedule: metrics, changes to Alertmanager, history, health of the sentries.
+    Watch(watch::Watch),
 }
 
 /// Runs the command; the first item of `args` is the program's name.
@@ -86,5 +89,6 @@ fn run(command: Command) -> anyhow::Result<(String, u8)> {
         }
         Command::Render(render) => render::run(&render),
         Command::Rules => Ok((report::rules(), 0)),
+        Command::Watch(watch) => watch::run(&watch),
     }
 }

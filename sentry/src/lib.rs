@@ -11,6 +11,8 @@
 //! a node's home ── io::node_home ──> Home ── rules/<rule> ── the same report
 //!                  node_config ──> its files with other values
 //!
+//! all of these, on a schedule ── watch ──> what is new and what has ended ── metrics, JSON, Alertmanager
+//!
 //! genesis.json ── genesis, reach ──> Census ── report ──> text, JSON
 //! addrbook.json ── addrbook ──> Audit ── report ──> text, JSON
 //! ```
@@ -34,6 +36,7 @@ pub mod io;
 mod link;
 mod listen;
 pub mod live;
+pub mod named;
 pub mod node_config;
 mod node_line;
 mod path;
@@ -44,6 +47,7 @@ pub mod report;
 mod resolve;
 pub mod rules;
 mod settings;
+pub mod watch;
 mod withheld;
 
 pub use audit::{Report, audit, examine};

@@ -31,7 +31,8 @@ pub struct Live {
 }
 
 /// What stands at an address, as far as the fleet says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Part {
     /// Must not be seen by anybody but its sentries.
     Validator,
@@ -49,6 +50,20 @@ pub enum Part {
     Monitor,
     /// Somebody else's node, or one of which nothing is declared: asked for what it hands on.
     Outsider,
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Validator,
+        Self::PrivateSentry,
+        Self::Sentry,
+        Self::Seed,
+        Self::Rpc,
+        Self::Signer,
+        Self::Monitor,
+        Self::Outsider,
+    ];
 }
 
 /// One address of one host, with the ports that were tried.

@@ -4,7 +4,7 @@
 //! on several kinds of evidence has a check for each. To add one: write `rules/<rule>.rs`, name it here, done.
 
 #[cfg(test)]
-mod example;
+pub(crate) mod example;
 
 mod addr_book_strict_on_sentries;
 mod answers_with_declared_id;
@@ -51,6 +51,11 @@ use crate::finding::{Finding, Severity, Source, Subject};
 use crate::fleet::Fleet;
 use crate::home::Home;
 use crate::live::Live;
+
+/// Whether the address book behind this port was read, and thickly enough to say that an entry is not in it.
+pub(crate) fn book_was_read(target: &crate::live::Target, port: &crate::live::Port) -> bool {
+    every_book_was_read::unread(target, port).is_none()
+}
 
 /// How a rule looks at one kind of evidence. More kinds may follow.
 #[derive(Clone, Copy, Debug)]

@@ -7,15 +7,16 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 
-use super::render;
 use crate::audit::examine;
-use crate::finding::{Severity, Subject};
+use crate::finding::Severity;
 use crate::fleet::Fleet;
 use crate::home::Home;
 use crate::io::fleet_file::load;
 use crate::io::node_home;
-use crate::io::probe::{self, Options, Way};
-use crate::live::{Hidden, Live, Part, Wanted, is_privval, named, plan};
+use crate::io::probe::{Options, Way};
+use crate::io::survey::Survey;
+use crate::live::Live;
+use crate::named::named;
 use crate::peer::{NodeId, PeerAddress};
 use crate::report;
 use crate::rules::Evidence;
@@ -100,12 +101,12 @@ pub(super) fn run(args: &Audit) -> anyhow::Result<(String, u8)> {
 
 /// The home at `dir`.
 fn read(args: &Audit, dir: &Path, fleet: Option<&Fleet>) -> anyhow::Result<Home> {
-    let hidden = hidden(args, fleet);
+    let hidden = survey(args, fleet).hidden();
     let Some(fleet) = fleet else { return Ok(node_home::load(dir, None, None, &hidden)?) };
     let name = args.node.as_deref().with_context(|| {
         format!("whose home is {}?\ntry: --node HOST, as the fleet file calls it", dir.display())
     })?;
-    let view = render::node(fleet, name)?;
+    let view = named(fleet, name)?;
     Ok(node_home::load(dir, Some((fleet, view)), view.node.line, &hidden)?)
 }
 
@@ -119,49 +120,16 @@ fn look(args: &Audit, fleet: Option<&Fleet>) -> anyhow::Result<Live> {
     let options =
         Options { way, connect, talk: 3 * connect, requests: args.pex_requests, ..Options::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let mut wanted = if args.live { fleet.map(plan).unwrap_or_default() } else { Vec::new() };
-        let part = if fleet.is_some() { Part::Outsider } else { Part::Sentry };
-        let seeds =
-            fleet.iter().filter(|_| args.seeds).flat_map(|fleet| fleet.chains()).flat_map(|c| &c.seeds);
-        for (part, peer) in
-            args.target.iter().map(|peer| (part, peer)).chain(seeds.map(|peer| (Part::Outsider, peer)))
-        {
-            wanted.extend(addresses(part, peer).await?);
-        }
-        Ok(probe::probe(wanted, hidden(args, fleet), &options).await)
-    })
+    Ok(runtime.block_on(survey(args, fleet).look(&options))?)
 }
 
-/// Every address of a named node.
-async fn addresses(part: Part, peer: &PeerAddress) -> anyhow::Result<Vec<Wanted>> {
-    if is_privval(peer.port) {
-        bail!(
-            "{peer}: a node waits for its signer at port {}, and would take the probe for it\ntry: name its P2P port, usually 26656",
-            peer.port
-        );
+fn survey<'a>(args: &'a Audit, fleet: Option<&'a Fleet>) -> Survey<'a> {
+    Survey {
+        fleet,
+        whole: args.live,
+        targets: &args.target,
+        seeds: args.seeds,
+        private: &args.private,
+        private_ip: &args.private_ip,
     }
-    let found = tokio::net::lookup_host((peer.host.as_str(), peer.port)).await;
-    let found = found.with_context(|| format!("{}: no address\ntry: name an address instead", peer.host))?;
-    let mut ips: Vec<IpAddr> = found.map(|address| address.ip()).collect();
-    ips.sort_unstable();
-    ips.dedup();
-    let subject = Subject::host(&peer.host);
-    Ok(ips.into_iter().map(|ip| named(part, subject.clone(), peer.id.clone(), ip, peer.port)).collect())
-}
-
-fn hidden(args: &Audit, fleet: Option<&Fleet>) -> Vec<Hidden> {
-    let mut hidden = fleet.map(Hidden::of).unwrap_or_default();
-    let ids = args.private.iter().map(|id| Hidden {
-        name: "a private node".to_owned(),
-        id: Some(id.clone()),
-        ips: [].into(),
-    });
-    let ips = args.private_ip.iter().map(|ip| Hidden {
-        name: "a private node".to_owned(),
-        id: None,
-        ips: [*ip].into(),
-    });
-    hidden.extend(ids.chain(ips));
-    hidden
 }

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 
-use crate::fleet::{Fleet, NodeName, View};
+use crate::fleet::View;
 use crate::io::fleet_file::load;
 use crate::io::kept_file;
+use crate::named::named;
 use crate::node_config::{File, Wanted, edit, strays, wanted};
 use crate::node_line::NodeLine;
 use crate::report;
@@ -35,7 +36,7 @@ pub(super) struct Render {
 /// Runs it; returns what to print and the exit code.
 pub(super) fn run(args: &Render) -> anyhow::Result<(String, u8)> {
     let fleet = load(&args.fleet)?;
-    let view = node(&fleet, &args.node)?;
+    let view = named(&fleet, &args.node)?;
     let line = line(view)?;
     let table = wanted(&fleet, view, line);
     let Some(home) = &args.home else { return Ok((report::settings(view, line, &table), 0)) };
@@ -69,22 +70,6 @@ pub(super) fn run(args: &Render) -> anyhow::Result<(String, u8)> {
         }
     }
     Ok((out, u8::from(!args.write && changed > 0)))
-}
-
-/// The node of this name.
-pub(super) fn node<'f>(fleet: &'f Fleet, name: &str) -> anyhow::Result<View<'f>> {
-    let (host, chain) = name.split_once('/').map_or((name, None), |(host, chain)| (host, Some(chain)));
-    let fits = |n: &NodeName| n.host == host && chain.is_none_or(|chain| n.chain == chain);
-    let found: Vec<View<'_>> = fleet.views().filter(|v| fits(&v.node.name)).collect();
-    match found.as_slice() {
-        [view] => Ok(*view),
-        other => {
-            let what = if other.is_empty() { "there is no node" } else { "there are several nodes" };
-            let all: Vec<String> =
-                fleet.nodes().map(|n| format!("{}/{}", n.name.host, n.name.chain)).collect();
-            bail!("{what} \"{name}\" in the fleet\ntry: one of {}", all.join(", "))
-        }
-    }
 }
 
 /// What the node runs.

@@ -27,7 +27,7 @@ fn look(live: &Live) -> Vec<Finding> {
     findings
 }
 
-fn unread(target: &Target, port: &Port) -> Option<(String, &'static str)> {
+pub(super) fn unread(target: &Target, port: &Port) -> Option<(String, &'static str)> {
     let again = "try again, also from elsewhere: --from ssh://user@host";
     // Who faces the world is expected to answer it; who does not is expected to be silent.
     let faces = matches!(target.part, Part::Sentry | Part::Seed | Part::Rpc | Part::Outsider);

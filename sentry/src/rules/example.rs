@@ -11,23 +11,23 @@ use crate::node_line::NodeLine;
 use crate::resolve::resolve;
 use crate::rules::{Evidence, Rule};
 
-pub(super) const CLASSIC: &str = include_str!("../../../examples/fleet-classic.toml");
-pub(super) const SERVED: &str = include_str!("../../../examples/fleet-signer-served.toml");
+pub(crate) const CLASSIC: &str = include_str!("../../../examples/fleet-classic.toml");
+pub(crate) const SERVED: &str = include_str!("../../../examples/fleet-signer-served.toml");
 
 /// What one rule finds.
-pub(super) fn findings(rule: &Rule, fleet: &str) -> Vec<Finding> {
+pub(crate) fn findings(rule: &Rule, fleet: &str) -> Vec<Finding> {
     let fleet = resolve(fleet).unwrap_or_else(|e| panic!("{e}\n{fleet}"));
     rule.look(&Evidence { planned: Some(&fleet), ..Evidence::default() })
         .expect("a rule about planned fleets")
 }
 
 /// The hosts of the findings.
-pub(super) fn hosts(findings: &[Finding]) -> Vec<&str> {
+pub(crate) fn hosts(findings: &[Finding]) -> Vec<&str> {
     findings.iter().map(|f| f.subject.host.as_deref().unwrap_or("-")).collect()
 }
 
 /// Adds a line to the node of a host; `VAL_1` in it becomes the id of val-1.
-pub(super) fn give(fleet: &str, host: &str, line: &str) -> String {
+pub(crate) fn give(fleet: &str, host: &str, line: &str) -> String {
     let line =
         if line.contains("VAL_1") { line.replace("VAL_1", &id(fleet, "val-1")) } else { line.to_owned() };
     let at = line_of(fleet, host, "role = ");
@@ -35,14 +35,14 @@ pub(super) fn give(fleet: &str, host: &str, line: &str) -> String {
 }
 
 /// Removes the line of the node of a host that starts with `key`.
-pub(super) fn take(fleet: &str, host: &str, key: &str) -> String {
+pub(crate) fn take(fleet: &str, host: &str, key: &str) -> String {
     let at = line_of(fleet, host, key);
     let end = at + fleet[at..].find('\n').expect("a line ends") + 1;
     fleet[..at].to_owned() + &fleet[end..]
 }
 
 /// The node id on a host.
-pub(super) fn id(fleet: &str, host: &str) -> String {
+pub(crate) fn id(fleet: &str, host: &str) -> String {
     let at = line_of(fleet, host, "id = \"");
     fleet[at + 6..at + 46].to_owned()
 }
@@ -54,12 +54,12 @@ fn line_of(fleet: &str, host: &str, key: &str) -> usize {
 }
 
 /// The id of the hidden node in [`found`].
-pub(super) const HIDDEN_ID: &str = "b62e867fa2f33afe62d5d6b1642e1621d5433078";
+pub(crate) const HIDDEN_ID: &str = "b62e867fa2f33afe62d5d6b1642e1621d5433078";
 /// The id of the node in [`node`].
 const SENTRY_ID: &str = "50b48f11c54a786f19c2065f080ca6de98beb89e";
 
 /// What one rule finds in what was seen, where the validator `HIDDEN_ID` at 10.66.0.10 must not be.
-pub(super) fn found(rule: &Rule, mut live: Live) -> Vec<Finding> {
+pub(crate) fn found(rule: &Rule, mut live: Live) -> Vec<Finding> {
     live.hidden = hidden();
     rule.look(&Evidence { live: Some(&live), ..Evidence::default() }).expect("a rule about what is seen")
 }
@@ -73,7 +73,7 @@ fn hidden() -> Vec<Hidden> {
 }
 
 /// One port of one address.
-pub(super) fn port(part: Part, service: Service, state: State, answer: Option<Answer>) -> Live {
+pub(crate) fn port(part: Part, service: Service, state: State, answer: Option<Answer>) -> Live {
     let number = match service {
         Service::P2p | Service::Quic => 26656,
         Service::Rpc => 26657,
@@ -98,13 +98,13 @@ pub(super) fn port(part: Part, service: Service, state: State, answer: Option<An
 }
 
 /// One HTTP answer.
-pub(super) fn page(part: Part, service: Service, path: &'static str, status: u16, body: &str) -> Live {
+pub(crate) fn page(part: Part, service: Service, path: &'static str, status: u16, body: &str) -> Live {
     let page = Page::new(path, status, false, body.as_bytes(), &hidden());
     port(part, service, State::Open, Some(Answer::Pages(vec![page])))
 }
 
 /// A node whose address book was asked for.
-pub(super) fn node(part: Part, pex: Pex) -> Live {
+pub(crate) fn node(part: Part, pex: Pex) -> Live {
     let info = NodeInfo {
         versions: Versions { p2p: 8, block: 11, app: 0 },
         id: comet::key::NodeId::from_hex(SENTRY_ID).expect("an id"),
@@ -121,7 +121,7 @@ pub(super) fn node(part: Part, pex: Pex) -> Live {
 }
 
 /// One PEX answer of these ids and addresses.
-pub(super) fn with_pex(entries: &[(&str, &str)]) -> Pex {
+pub(crate) fn with_pex(entries: &[(&str, &str)]) -> Pex {
     let entries: Vec<NetAddress> =
         entries.iter().map(|(id, ip)| NetAddress::new(id, ip, 26656).expect("an address")).collect();
     let mut census = Census::default();
@@ -130,7 +130,7 @@ pub(super) fn with_pex(entries: &[(&str, &str)]) -> Pex {
 }
 
 /// What one rule finds in the home of a node of [`CLASSIC`], which runs line 0.38, with this `config.toml`.
-pub(super) fn in_home(rule: &Rule, host: &str, config: &str, change: impl FnOnce(&mut Home)) -> Vec<Finding> {
+pub(crate) fn in_home(rule: &Rule, host: &str, config: &str, change: impl FnOnce(&mut Home)) -> Vec<Finding> {
     let fleet = resolve(CLASSIC).expect("the example resolves");
     let view = fleet.views().find(|v| v.host.name == host).expect("the host is there");
     let read = read(config, None, Some(NodeLine::V0_38), Some(view.settings));
