@@ -2,8 +2,16 @@
 //!
 //! A field is `None` when it is not known; nothing unknown is ever shown as zero.
 
+mod diagnosis;
+mod duty;
+mod forecast;
+mod stake;
 mod validator;
 
+pub use diagnosis::{CoMissView, DiagnosisView, ExclusionView, HealthView};
+pub use duty::{BudgetView, DutyView, ParameterChangeView, ProposalView, UpgradeView};
+pub use forecast::ForecastView;
+pub use stake::{SeatsView, StakeView};
 pub use validator::ValidatorView;
 
 use crate::chain::State;
@@ -55,6 +63,16 @@ pub struct ChainView {
     pub unknown_heights: u64,
     /// Last height of the grid; it begins `GRID - 1` heights before.
     pub grid_to: Option<i64>,
+    /// Seats and their price.
+    pub seats: SeatsView,
+    /// Proposals in their voting period; `None` = not known.
+    pub proposals: Option<Vec<ProposalView>>,
+    /// The upgrade plan; `None` = there is none, or it is not known.
+    pub upgrade: Option<UpgradeView>,
+    /// Whether the chain was asked for its upgrade plan with success.
+    pub upgrade_known: bool,
+    /// Rounds, empty blocks, network events.
+    pub health: HealthView,
     /// What is wrong with own validators, worst first.
     pub troubles: Vec<Trouble>,
     /// Own validators first, then by power, then those outside the set.
@@ -116,6 +134,7 @@ pub fn chain(chain_id: &str, state: &State, watch: &[String]) -> ChainView {
         grid_to: last.map(|r| r.height),
         troubles,
         validators,
+        ..ChainView::default()
     }
 }
 

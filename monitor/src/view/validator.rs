@@ -1,6 +1,6 @@
 //! One validator as the page, the API and the metrics show it.
 
-use super::{GRID, is_own, ratio, seconds};
+use super::{DiagnosisView, DutyView, ForecastView, GRID, StakeView, is_own, ratio, seconds};
 use crate::chain::State;
 use crate::decode::timestamp;
 use crate::forecast::{ToJail, to_jail, to_recover};
@@ -62,6 +62,15 @@ pub struct ValidatorView {
     pub blocks_to_clean: Option<i64>,
     /// Share of signed blocks over the window, or over all counted heights where there is no window.
     pub uptime_ratio: Option<f64>,
+    /// What is ahead of it.
+    pub forecast: ForecastView,
+    /// Its stake, and what a jailing costs.
+    pub stake: StakeView,
+    /// Why it misses.
+    pub diagnosis: DiagnosisView,
+    /// What its operator has to do; own validators only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duty: Option<DutyView>,
     /// One letter per height of the grid: `s`igned, `n`il, `m`issed, upper case = proposed, `-` not in the set, `?`.
     pub flags: String,
 }
