@@ -1,13 +1,16 @@
-//! What the Cosmos SDK answers about validators: protobuf messages of x/slashing and x/staking, the keys under which
-//! x/slashing stores its state, and its 18-digit decimals.
+//! What the Cosmos SDK answers about validators and their operators: protobuf messages of x/slashing, x/staking, x/gov,
+//! x/upgrade, x/bank and x/distribution, the keys under which x/slashing stores its state, and its 18-digit decimals.
 //!
-//! Only the fields a validator's operator needs; unknown fields are skipped by protobuf. Field numbers are those of
-//! `cosmos.slashing.v1beta1` and `cosmos.staking.v1beta1`, the same from SDK 0.40 to 0.55.
+//! Only the fields a validator's operator needs; unknown fields are skipped by protobuf. Field numbers are those of the
+//! `v1beta1` packages (x/gov: `v1` as well), the same from SDK 0.40 to 0.55.
 
+pub mod bank;
 pub mod decimal;
+pub mod gov;
 pub mod slashing;
 pub mod staking;
 pub mod store;
+pub mod upgrade;
 
 use prost::Message;
 
