@@ -11,7 +11,10 @@
 mod witness;
 
 use crate::change::Change;
+use crate::diagnosis::Diagnosis;
+use crate::duty::Duties;
 use crate::event::{Block, Event};
+use crate::forecast::outlook::Chance;
 use crate::pace::Pace;
 use crate::probe::Verdict;
 use crate::profile::Profiles;
@@ -59,6 +62,9 @@ pub struct State {
     /// Which SDK line the chain runs.
     pub(crate) line: Option<Arc<Verdict>>,
     pub(crate) unknown_heights: u64,
+    pub(crate) diagnosis: Diagnosis,
+    pub(crate) outlook: BTreeMap<Address, Chance>,
+    pub(crate) duties: Duties,
 }
 
 /// What a history gives back after a restart.
@@ -85,6 +91,10 @@ impl State {
         let mut state = Self { head: saved.head, tallies: saved.tallies, ..Self::default() };
         for row in saved.rows {
             state.sets.entry(row.set.hash().into()).or_insert_with(|| row.set.clone());
+            if let Some(before) = state.recent.back().filter(|r| r.height + 1 == row.height) {
+                let next = row.proposer.and_then(|i| row.set.members().get(i)).map(|m| m.address);
+                state.diagnosis.observe(before, next.as_ref());
+            }
             state.remember(Arc::new(row));
         }
         if let Some(set) = saved.head_set {
@@ -123,6 +133,16 @@ impl State {
     /// Which SDK line the chain runs, where it has been asked.
     pub fn line(&self) -> Option<&Arc<Verdict>> {
         self.line.as_ref()
+    }
+
+    /// x/staking's validators, where they are known.
+    pub fn profiles(&self) -> Option<&Profiles> {
+        self.profiles.as_ref()
+    }
+
+    /// Probabilities of jail, as they were computed last.
+    pub fn outlook(&self) -> &BTreeMap<Address, Chance> {
+        &self.outlook
     }
 
     /// Whether the chain has contradicted and no anchor has said why yet.
@@ -185,6 +205,11 @@ pub fn apply(mut state: State, event: Event) -> (State, Vec<Change>) {
         }
         Event::Line(verdict) => state.line = Some(verdict),
         Event::Profiles(profiles) => state.profiles = Some(profiles),
+        Event::Outlook(outlook) => {
+            state.outlook.retain(|a, _| state.windows.as_ref().is_some_and(|w| w.entries.contains_key(a)));
+            state.outlook.extend(outlook);
+        }
+        Event::Duties(duties) => state.duties = std::mem::take(&mut state.duties).updated(*duties),
     }
     (state, changes)
 }
@@ -211,6 +236,7 @@ fn take_block(state: &mut State, block: Block, changes: &mut Vec<Change>) {
     if block.evidence > 0 {
         changes.push(Change::Evidence { height: block.height });
     }
+    state.diagnosis.saw(block.height, block.transactions);
     let Block { height, time, set_hash, proposer, .. } = block;
     state.head = Some(Head { height, time, set_hash, proposer });
     witness::join_anchor(state, changes);
@@ -261,6 +287,7 @@ fn count(state: &mut State, block: &Block, changes: &mut Vec<Change>) -> Result<
             state.suspicions.extend(changes[before..].iter().filter(contradicts).map(|_| block.height));
         }
     }
+    state.diagnosis.observe(&row, block.proposer.as_ref());
     state.remember(row.clone());
     changes.push(Change::Counted(row));
     Ok(())

@@ -83,6 +83,7 @@ pub fn block(chain_id: &str, block: &rpc::Block) -> Result<Block, DecodeError> {
         set_hash: header.validators_hash.clone(),
         proposer: address(&header.proposer_address).ok(),
         commit: block.last_commit.as_ref().filter(|c| c.height > 0).map(commit).transpose()?,
+        transactions: Some(block.data.txs.len()),
         evidence: block.evidence.evidence.len(),
         claims: None,
     })

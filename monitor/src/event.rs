@@ -1,11 +1,14 @@
 //! What the chain's state machine takes in.
 
+use crate::duty::Duties;
 use crate::flag::Flag;
+use crate::forecast::outlook::Chance;
 use crate::probe::Verdict;
 use crate::profile::Profiles;
 use crate::set::Set;
 use crate::windows::Windows;
 use comet::key::Address;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// One input of [`crate::chain::apply`].
@@ -23,6 +26,10 @@ pub enum Event {
     Line(Arc<Verdict>),
     /// x/staking's validators.
     Profiles(Profiles),
+    /// Probabilities of jail, computed beside the blocks.
+    Outlook(BTreeMap<Address, Chance>),
+    /// Votes, upgrades, balances, as far as they could be read.
+    Duties(Box<Duties>),
 }
 
 /// What the monitor reads of a block.
@@ -38,6 +45,8 @@ pub struct Block {
     pub proposer: Option<Address>,
     /// The commit for `height - 1`; `None` in the first block.
     pub commit: Option<Commit>,
+    /// Transactions in it; `None` when they were not counted.
+    pub transactions: Option<usize>,
     /// Pieces of evidence in it.
     pub evidence: usize,
     /// What x/slashing emitted in it; `None` when the events were not read.

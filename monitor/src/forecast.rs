@@ -3,6 +3,10 @@
 //! Others report `M - C`, which is a lower bound: a miss that falls on a slot already missed changes nothing. The exact
 //! answer walks the ring from the next slot and looks for the `(M - C + 1)`-th slot that is still clean.
 
+pub mod habit;
+pub mod outlook;
+pub mod walk;
+
 use crate::jailing::{Params, Window};
 
 /// The distance to jail of a validator that misses every block from now on.

@@ -6,6 +6,7 @@
 
 pub mod anchor;
 pub mod check;
+pub mod duty;
 pub mod feed;
 pub mod follow;
 pub mod grpc;

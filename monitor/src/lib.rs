@@ -23,6 +23,8 @@ pub mod change;
 pub mod cli;
 pub mod config;
 pub mod decode;
+pub mod diagnosis;
+pub mod duty;
 pub mod event;
 pub mod flag;
 pub mod forecast;

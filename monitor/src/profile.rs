@@ -2,12 +2,13 @@
 
 use crate::set::Set;
 use comet::key::Address;
+use comet::sdk::decimal::Dec;
 use comet::sdk::staking::{BondStatus, Validator};
 use comet::sdk::{Any, ED25519_PUB_KEY};
 use std::collections::BTreeMap;
 
 /// One validator of x/staking.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
     /// `akashvaloper1…`
     pub valoper: String,
@@ -20,6 +21,12 @@ pub struct Profile {
     pub bonded: bool,
     /// Stake, in the smallest unit.
     pub tokens: String,
+    /// Commission: rate, highest ever, highest change in a day; 1 = all.
+    pub commission: Option<[Dec; 3]>,
+    /// Less of its own than this, and it may not leave jail.
+    pub min_self_delegation: String,
+    /// Position by stake among all who are not in jail, from 1.
+    pub rank: Option<usize>,
 }
 
 /// x/staking's validators at one height.
@@ -29,6 +36,8 @@ pub struct Profiles {
     pub height: i64,
     /// By consensus address.
     pub by_address: BTreeMap<Address, Profile>,
+    /// Stakes of all who are not in jail, the largest first: seats are given in this order.
+    pub stakes: Vec<u128>,
 }
 
 impl Profiles {
@@ -41,12 +50,31 @@ impl Profiles {
             }
             set?.members().iter().find(|m| m.key == bytes).map(|m| m.address)
         };
-        let by_address = validators
+        let mut by_address: BTreeMap<Address, Profile> = validators
             .iter()
             .filter_map(|v| Some((find(v.consensus_pubkey.as_ref()?)?, Profile::new(v))))
             .collect();
-        Self { height, by_address }
+        let stakes = rank(&mut by_address);
+        Self { height, by_address, stakes }
     }
+}
+
+/// Gives out the ranks: by tokens (shares lie after a slash), equal ones by operator address.
+fn rank(by_address: &mut BTreeMap<Address, Profile>) -> Vec<u128> {
+    let mut order: Vec<_> = by_address
+        .values_mut()
+        .filter(|p| !p.jailed)
+        .filter_map(|p| Some((p.tokens.parse::<u128>().ok()?, p)))
+        .collect();
+    order.sort_by(|(a, p), (b, q)| b.cmp(a).then_with(|| p.valoper.cmp(&q.valoper)));
+    order
+        .into_iter()
+        .enumerate()
+        .map(|(at, (tokens, profile))| {
+            profile.rank = Some(at + 1);
+            tokens
+        })
+        .collect()
 }
 
 impl Profile {
@@ -58,11 +86,18 @@ impl Profile {
             jailed: validator.jailed,
             bonded: validator.status == BondStatus::Bonded as i32,
             tokens: validator.tokens.clone(),
+            commission: validator.commission.as_ref().and_then(|c| {
+                let rates = c.commission_rates.as_ref()?;
+                let dec = |text: &str| Dec::from_wire(text.as_bytes()).ok();
+                Some([dec(&rates.rate)?, dec(&rates.max_rate)?, dec(&rates.max_change_rate)?])
+            }),
+            min_self_delegation: validator.min_self_delegation.clone(),
+            rank: None,
         }
     }
 }
 
-fn is_plain(c: char) -> bool {
+pub(crate) fn is_plain(c: char) -> bool {
     !c.is_control()
         && !matches!(c, '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
@@ -98,6 +133,29 @@ mod tests {
         let profiles = Profiles::new(5, &[validator(any.clone(), "x")], Some(&set));
         assert_eq!(profiles.by_address[&address].valoper, "akashvaloper1x");
         assert!(Profiles::new(5, &[validator(any, "x")], None).by_address.is_empty());
+    }
+
+    #[test]
+    fn seats_go_by_tokens_and_not_to_the_jailed() {
+        let key = |n: u8| vec![n; 33];
+        let any = |n: u8| Any {
+            type_url: "/cosmos.crypto.secp256k1.PubKey".into(),
+            value: PubKey { key: key(n) }.encode_to_vec(),
+        };
+        let member = |n: u8| Member { address: Address([n; 20]), power: 1, key: key(n) };
+        let set = Set::new("A".into(), (1..=4).map(member).collect());
+        let with = |n: u8, tokens: &str, jailed| Validator {
+            operator_address: format!("v{n}"),
+            tokens: tokens.into(),
+            jailed,
+            ..validator(any(n), "x")
+        };
+        let all = [with(1, "5", false), with(2, "50", true), with(3, "7", false), with(4, "5", false)];
+        let profiles = Profiles::new(5, &all, Some(&set));
+        assert_eq!(profiles.stakes, [7, 5, 5]);
+        let mut ranks: Vec<_> = profiles.by_address.values().map(|p| (p.valoper.as_str(), p.rank)).collect();
+        ranks.sort_unstable();
+        assert_eq!(ranks, [("v1", Some(2)), ("v2", None), ("v3", Some(1)), ("v4", Some(3))]);
     }
 
     #[test]

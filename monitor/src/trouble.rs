@@ -1,7 +1,9 @@
 //! What is wrong with an own validator, in the words an operator needs at night: what broke, what it means for the
 //! stake, how many blocks are left, and what to type.
 
-use crate::view::{ValidatorView, WindowView};
+mod more;
+
+use crate::view::{ChainView, ValidatorView, WindowView};
 use serde::Serialize;
 
 /// How bad it is.
@@ -37,9 +39,12 @@ pub struct Trouble {
 const STREAK: u64 = 3;
 
 /// Troubles of own validators, worst first.
-pub fn of(chain_id: &str, validators: &[ValidatorView], window: Option<&WindowView>) -> Vec<Trouble> {
-    let mut troubles: Vec<_> =
-        validators.iter().filter(|v| v.own).filter_map(|v| one(chain_id, v, window)).collect();
+pub fn of(chain: &ChainView) -> Vec<Trouble> {
+    let mut troubles = Vec::new();
+    for v in chain.validators.iter().filter(|v| v.own) {
+        troubles.extend(one(&chain.chain_id, v, chain.window.as_ref()));
+        troubles.extend(more::of(chain, v));
+    }
     troubles.sort_by_key(|t| t.severity);
     troubles
 }
@@ -164,7 +169,12 @@ mod tests {
         let outside = ValidatorView { in_set: false, ..own.clone() };
         let jailed = ValidatorView { jailed: Some(true), in_set: false, ..own.clone() };
         let stranger = ValidatorView { own: false, ..jailed.clone() };
-        let troubles = of("c-1", &[own, outside, streak, jailed, stranger], None);
+        let chain = ChainView {
+            chain_id: "c-1".into(),
+            validators: vec![own, outside, streak, jailed, stranger],
+            ..ChainView::default()
+        };
+        let troubles = of(&chain);
         let what: Vec<_> = troubles.iter().map(|t| (t.severity, t.what.as_str())).collect();
         assert_eq!(
             what,

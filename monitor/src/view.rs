@@ -22,7 +22,7 @@ use crate::trouble::{self, Trouble};
 use comet::bech32;
 use comet::key::Address;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Heights in the grid.
@@ -110,8 +110,15 @@ pub fn chain(chain_id: &str, state: &State, watch: &[String]) -> ChainView {
     let mut validators: Vec<_> =
         shown(state, watch).iter().map(|a| validator::build(state, watch, pace, a)).collect();
     validators.sort_by_key(|v| (!v.own, v.rank.is_none(), v.rank, v.valoper.clone()));
-    let troubles = trouble::of(chain_id, &validators, window.as_ref());
-    ChainView {
+    let mut view = ChainView {
+        seats: stake::seats(state),
+        proposals: duty::proposals(state, &own(state, watch)),
+        upgrade: duty::upgrade(state),
+        upgrade_known: state.duties.plan.is_some(),
+        health: diagnosis::health(state),
+        ..ChainView::default()
+    };
+    view = ChainView {
         chain_id: chain_id.into(),
         height: head.map(|h| h.height),
         counted_height: last.map(|r| r.height),
@@ -132,10 +139,17 @@ pub fn chain(chain_id: &str, state: &State, watch: &[String]) -> ChainView {
         disagreements: state.disagreements,
         unknown_heights: state.unknown_heights,
         grid_to: last.map(|r| r.height),
-        troubles,
         validators,
-        ..ChainView::default()
-    }
+        ..view
+    };
+    view.troubles = trouble::of(&view);
+    view
+}
+
+/// Own validators of x/staking: operator address by consensus address.
+pub(crate) fn own(state: &State, watch: &[String]) -> BTreeMap<Address, String> {
+    let profiles = state.profiles().into_iter().flat_map(|p| &p.by_address);
+    profiles.filter(|(a, p)| is_own(watch, a, &p.valoper)).map(|(a, p)| (*a, p.valoper.clone())).collect()
 }
 
 /// Nanoseconds as seconds.

@@ -4,6 +4,7 @@
 //! [`chain::apply`]. The slow questions (anchor, profiles) run beside it and come back as events.
 
 mod beside;
+mod slow;
 
 use super::history::{History, Written};
 use super::pool::Pool;
@@ -64,6 +65,7 @@ pub struct Follower {
     line_until: Option<Instant>,
     profiles_at: Option<Instant>,
     retry_at: Instant,
+    slow: slow::Slow,
 }
 
 impl Follower {
@@ -95,6 +97,7 @@ impl Follower {
             line_until: None,
             profiles_at: Some(now),
             retry_at: now,
+            slow: slow::Slow::default(),
         }
     }
 
@@ -114,6 +117,7 @@ impl Follower {
                 _ = tick.tick() => self.poll().await,
             }
             self.ask_beside();
+            self.ask_slowly();
         }
     }
 

@@ -1,5 +1,9 @@
 //! Why validators miss: what the page, the API and the metrics show of the diagnosis.
 
+use super::round;
+use crate::chain::State;
+use crate::diagnosis::verdict::Pair;
+use comet::key::Address;
 use serde::Serialize;
 
 /// Diagnosis of one validator, since the monitor started and at most a day back.
@@ -72,4 +76,54 @@ pub struct HealthView {
     pub network_events: u64,
     /// Groups that miss together, operator addresses.
     pub clusters: Vec<Vec<String>>,
+}
+
+/// Operator address and name, or the consensus address where there is no staking module.
+fn name(state: &State, address: &Address) -> (String, String) {
+    let profile = state.profiles().and_then(|p| p.by_address.get(address));
+    profile.map_or_else(|| (address.to_string(), String::new()), |p| (p.valoper.clone(), p.moniker.clone()))
+}
+
+/// Of the chain.
+pub(super) fn health(state: &State) -> HealthView {
+    let d = &state.diagnosis;
+    HealthView {
+        heights: d.heights,
+        late_rounds: d.late_rounds,
+        failed_rounds: d.failed_rounds,
+        empty_blocks: d.empty_blocks,
+        transactions: d.transactions,
+        network_events: d.events,
+        clusters: (d.proven.clusters.iter())
+            .map(|group| group.iter().map(|a| name(state, a).0).collect())
+            .collect(),
+    }
+}
+
+/// Of one validator.
+pub(super) fn build(state: &State, address: &Address) -> DiagnosisView {
+    let Some(signs) = state.diagnosis.of(address) else { return DiagnosisView::default() };
+    let proven = &state.diagnosis.proven;
+    let pairs =
+        |map: &std::collections::BTreeMap<Address, Vec<Pair>>| map.get(address).cloned().unwrap_or_default();
+    let exclusion = |pair: Pair| {
+        let (proposer, moniker) = name(state, &pair.other);
+        let expected = round(pair.expected);
+        ExclusionView { proposer, moniker, missed: pair.seen, of: pair.of, expected }
+    };
+    let together = |pair: Pair| {
+        let (valoper, moniker) = name(state, &pair.other);
+        CoMissView { valoper, moniker, together: pair.seen, expected: round(pair.expected) }
+    };
+    DiagnosisView {
+        solo_missed: signs.solo,
+        network_missed: signs.shared,
+        outages: signs.outages,
+        empty_proposed: signs.empty,
+        consecutive_empty: signs.empty_streak,
+        expected_proposals: round(signs.expected),
+        proposes_too_few: signs.proposes_too_few(state.set().map_or(0, |s| s.members().len())),
+        excluded_by: pairs(&proven.excluded_by).into_iter().map(exclusion).collect(),
+        misses_with: pairs(&proven.misses_with).into_iter().map(together).collect(),
+    }
 }

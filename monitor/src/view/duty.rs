@@ -1,6 +1,13 @@
 //! What an operator has to do besides signing: votes, upgrades, fees for the next transaction.
 
+use super::seconds;
+use crate::chain::State;
+use crate::decode::timestamp;
+use crate::duty::{Duties, Proposal, Vote, changed};
+use crate::forecast::to_jail;
+use comet::key::Address;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Duties of one own validator. Each is absent while it is not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -94,4 +101,92 @@ pub struct UpgradeView {
     pub halt_to_unix: Option<i64>,
     /// The last block before the upgrade is there: a chain that stands now stands as planned.
     pub halt_expected: bool,
+}
+
+/// A chain that stands longer than this at an upgrade did not resume, in seconds.
+const HALT: i64 = 7200;
+
+/// Those whose voting has not ended at the time of the last block.
+fn open(duties: &Duties, now: i64) -> Option<impl Iterator<Item = &Proposal>> {
+    Some(duties.proposals.as_ref()?.iter().filter(move |p| p.ends > now))
+}
+
+/// Of one own validator.
+pub(super) fn build(state: &State, valoper: &str) -> Option<DutyView> {
+    let operator = state.duties.operators.get(valoper)?;
+    let now = state.head().map_or(i64::MIN, |h| h.time);
+    let votes = |wanted: Vote| {
+        let is = |p: &&Proposal| operator.votes.get(&p.id).copied().unwrap_or(Vote::Unknown) == wanted;
+        open(&state.duties, now).map(|all| all.filter(is).map(|p| p.id).collect())
+    };
+    Some(DutyView {
+        account: operator.account.clone(),
+        balance: operator.balance.map(|n| n.to_string()),
+        self_delegation: operator.self_delegation.map(|n| n.to_string()),
+        unclaimed_commission: operator.commission.map(|n| n.to_string()),
+        unvoted: votes(Vote::No),
+        vote_unknown: votes(Vote::Unknown),
+    })
+}
+
+/// Open proposals with what they would do to `own` validators.
+pub(super) fn proposals(state: &State, own: &BTreeMap<Address, String>) -> Option<Vec<ProposalView>> {
+    let now = state.head().map_or(i64::MIN, |h| h.time);
+    let view = |p: &Proposal| ProposalView {
+        id: p.id,
+        title: p.title.clone(),
+        ends: timestamp(p.ends),
+        ends_unix: p.ends.div_euclid(1_000_000_000),
+        slashing: p.slashing.as_ref().and_then(|change| {
+            let windows = state.windows()?;
+            let then = changed(&windows.params, change)?;
+            let budget = |(address, valoper): (&Address, &String)| {
+                let window = &windows.entries.get(address).filter(|e| !e.jailed)?.window;
+                let limit = then.max_missed();
+                let guard = window.start_height + then.window + 1 - windows.height;
+                Some(BudgetView {
+                    valoper: valoper.clone(),
+                    budget: windows.params.max_missed()? - window.missed,
+                    budget_then: limit.map(|m| m - window.missed),
+                    blocks_to_jail_then: to_jail(window, &then, windows.height).blocks(),
+                    jailed_at_once: limit.is_some_and(|m| window.missed > m) && guard <= 1,
+                })
+            };
+            Some(ParameterChangeView {
+                blocks: then.window,
+                limit: then.max_missed(),
+                min_signed: then.min_signed.to_string(),
+                jail_seconds: then.jail_duration / 1_000_000_000,
+                slash_downtime: then.slash_downtime.to_string(),
+                own: own.iter().filter_map(budget).collect(),
+            })
+        }),
+        upgrade: p.upgrade.clone(),
+    };
+    open(&state.duties, now).map(|all| all.map(view).collect())
+}
+
+/// The upgrade that lies ahead. A plan whose height was passed is done.
+pub(super) fn upgrade(state: &State) -> Option<UpgradeView> {
+    let plan = state.duties.plan.as_ref()?.as_ref()?;
+    let head = state.head()?;
+    let blocks = plan.height - head.height;
+    if blocks < 0 {
+        return None;
+    }
+    let ahead = state.pace().map(|pace| blocks.saturating_mul(pace));
+    let at = ahead.map(|ns| head.time.saturating_add(ns));
+    // A hundredth of the way either side: block times drift.
+    let drift = ahead.map(|ns| ns / 100);
+    let unix = |ns: i64| ns.div_euclid(1_000_000_000);
+    Some(UpgradeView {
+        name: plan.name.clone(),
+        height: plan.height,
+        blocks,
+        seconds: ahead.map(seconds),
+        at: at.map(timestamp),
+        halt_from_unix: at.zip(drift).map(|(at, drift)| unix(at - drift)),
+        halt_to_unix: at.zip(drift).map(|(at, drift)| unix(at + drift) + HALT),
+        halt_expected: blocks <= 1,
+    })
 }

@@ -1,5 +1,11 @@
 //! What is ahead of one validator: its budget, its way to jail and back to a clean window, and how likely jail is.
 
+use super::{round, seconds};
+use crate::chain::State;
+use crate::decode::timestamp;
+use crate::forecast::{to_jail, to_recover};
+use crate::windows::{Entry, Windows};
+use comet::key::Address;
 use serde::Serialize;
 
 /// The forecast of one validator. Absent where it is not known, and while it is in jail.
@@ -39,7 +45,7 @@ pub struct ForecastView {
     /// for who is in danger.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probability_height: Option<i64>,
-    /// `complete` (every slot of the window is known), `partial` (some misses have no known slot) or `counter`.
+    /// `complete` (every slot of the window is known), `partial` (some are) or `counter`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<&'static str>,
     /// Misses in the window that are its own: those in blocks that much of the rest missed too are left out. For the
@@ -52,4 +58,41 @@ pub struct ForecastView {
     /// Blocks between two outages on average, estimated likewise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub between_outages_blocks: Option<f64>,
+}
+
+/// For a validator that is in the set and not in jail.
+pub(super) fn build(state: &State, address: &Address, windows: &Windows, entry: &Entry) -> ForecastView {
+    let (window, params) = (&entry.window, &windows.params);
+    let limit = params.max_missed();
+    let (pace, head) = (state.pace(), state.head());
+    let blocks = to_jail(window, params, windows.height).blocks();
+    let after = |blocks: i64| pace.map(|pace| blocks.saturating_mul(pace));
+    let jail = blocks.and_then(after).zip(head).map(|(ns, head)| head.time.saturating_add(ns));
+    let half = limit.and_then(|m| to_recover(window, params, m / 2));
+    let clean = to_recover(window, params, window.ghosts(params).unwrap_or(0));
+    let mut view = ForecastView {
+        budget: limit.map(|m| m - window.missed),
+        jail_height: blocks.map(|k| windows.height.saturating_add(k)),
+        jail_at: jail.map(timestamp),
+        jail_at_unix: jail.map(|ns| ns.div_euclid(1_000_000_000)),
+        blocks_to_half: half,
+        seconds_to_half: half.and_then(after).map(seconds),
+        seconds_to_clean: clean.and_then(after).map(seconds),
+        confidence: Some(match (&window.bits, &window.partial) {
+            (Some(_), _) => "complete",
+            (None, Some(_)) => "partial",
+            (None, None) => "counter",
+        }),
+        ..ForecastView::default()
+    };
+    if let Some(chance) = state.outlook().get(address) {
+        view.jail_probability_1h = Some(round(chance.hour));
+        view.jail_probability_24h = Some(round(chance.day));
+        view.jail_probability_7d = Some(round(chance.week));
+        view.probability_height = Some(chance.height);
+        view.attributable_missed = Some(chance.attributable);
+        view.outage_blocks = Some(round(1.0 / chance.habit.mend));
+        view.between_outages_blocks = Some(round(1.0 / chance.habit.fail));
+    }
+    view
 }

@@ -1,5 +1,9 @@
 //! Stake, seat and commission: of one validator, and what a seat costs.
 
+use crate::chain::State;
+use crate::profile::{Profile, Profiles};
+use crate::windows::Entry;
+use comet::sdk::decimal::Dec;
 use serde::Serialize;
 
 /// Stake of one validator, in the smallest unit of the bond denom, as decimal text: it may not fit a float.
@@ -55,4 +59,97 @@ pub struct SeatsView {
     pub taken: Option<usize>,
     /// Stake of the last one with a seat: more than this is a seat. `0` while one is free.
     pub price: Option<String>,
+}
+
+/// Seats of the chain.
+pub(super) fn seats(state: &State) -> SeatsView {
+    let seats = state.duties.seats;
+    let Some(profiles) = state.profiles() else {
+        return SeatsView { denom: state.duties.denom.clone(), seats, ..SeatsView::default() };
+    };
+    SeatsView {
+        denom: state.duties.denom.clone(),
+        seats,
+        taken: Some(profiles.by_address.values().filter(|p| p.bonded).count()),
+        price: seats.map(|seats| price(profiles, seats).to_string()),
+    }
+}
+
+/// Stake of the last one with a seat, 0 while one is free.
+fn price(profiles: &Profiles, seats: u32) -> u128 {
+    usize::try_from(seats).ok().and_then(|n| profiles.stakes.get(n.checked_sub(1)?)).copied().unwrap_or(0)
+}
+
+/// Stake of one validator. `burned` is the share that a jailing for downtime takes.
+pub(super) fn build(
+    state: &State,
+    profile: &Profile,
+    entry: Option<&Entry>,
+    jailed: bool,
+    burned: Option<Dec>,
+) -> StakeView {
+    let tokens: Option<u128> = profile.tokens.parse().ok();
+    let mut view = StakeView {
+        tokens: tokens.map(|t| t.to_string()),
+        rank: profile.rank,
+        commission_rate: profile.commission.map(|c| c[0].to_string()),
+        commission_max_rate: profile.commission.map(|c| c[1].to_string()),
+        commission_max_change: profile.commission.map(|c| c[2].to_string()),
+        min_self_delegation: Some(profile.min_self_delegation.clone()).filter(|m| !m.is_empty()),
+        ..StakeView::default()
+    };
+    let (Some(tokens), Some(profiles)) = (tokens, state.profiles()) else { return view };
+    let seats = state.duties.seats;
+    let taken = seats.and_then(|n| usize::try_from(n).ok());
+    if let (Some(seats), Some(taken)) = (seats, taken) {
+        let has_seat = profile.rank.is_some_and(|rank| rank <= taken);
+        let rival = if has_seat { profiles.stakes.get(taken).copied() } else { Some(price(profiles, seats)) };
+        view.margin = rival.filter(|_| !jailed).map(|rival| difference(tokens, rival));
+    }
+    let slash = burned.and_then(|share| portion(tokens, share));
+    let after = if jailed { Some(tokens) } else { slash.map(|slash| tokens - slash.min(tokens)) };
+    view.downtime_slash = slash.filter(|_| !jailed).map(|s| s.to_string());
+    view.tokens_after = after.map(|t| t.to_string());
+    if let Some(after) = after {
+        let ahead = profiles.stakes.partition_point(|t| *t > after);
+        // Itself is among those ahead of what it would have left.
+        let itself = usize::from(profile.rank.is_some() && tokens > after);
+        let rank = ahead - itself.min(ahead) + 1;
+        view.rank_after = Some(rank);
+        view.seat_after = taken.map(|taken| rank <= taken);
+    }
+    view.unjail_unix =
+        entry.filter(|_| jailed).and_then(|e| e.jailed_until).map(|ns| ns.div_euclid(1_000_000_000));
+    view
+}
+
+fn difference(own: u128, other: u128) -> String {
+    if own >= other { (own - other).to_string() } else { format!("-{}", other - own) }
+}
+
+/// `share` of `tokens`, rounded down as x/staking does.
+fn portion(tokens: u128, share: Dec) -> Option<u128> {
+    const ONE: u128 = 1_000_000_000_000_000_000;
+    let share = u128::try_from(share.units()).ok().filter(|units| *units <= ONE)?;
+    Some(tokens / ONE * share + tokens % ONE * share / ONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn portions_do_not_overflow() {
+        for (tokens, share, expected) in [
+            (1_000_000, "0.01", 10_000),
+            (999, "0.0001", 0),
+            (3 * 10_u128.pow(30), "0.000100000000000000", 3 * 10_u128.pow(26)),
+            (7, "1", 7),
+            (0, "0.5", 0),
+        ] {
+            assert_eq!(portion(tokens, share.parse().unwrap()), Some(expected), "{tokens} {share}");
+        }
+        assert_eq!(portion(5, "-0.1".parse().unwrap()), None);
+        assert_eq!((difference(3, 5), difference(5, 3)), ("-2".into(), "2".into()));
+    }
 }

@@ -1,6 +1,7 @@
 //! One validator as the page, the API and the metrics show it.
 
 use super::{DiagnosisView, DutyView, ForecastView, GRID, StakeView, is_own, ratio, seconds};
+use super::{diagnosis, duty, forecast, stake};
 use crate::chain::State;
 use crate::decode::timestamp;
 use crate::forecast::{ToJail, to_jail, to_recover};
@@ -107,9 +108,17 @@ pub(super) fn build(state: &State, watch: &[String], pace: Option<i64>, address:
         proposed: tally.proposed,
         uptime_ratio: recorded_uptime(tally.signed, tally.missed),
         flags: flags(state, address),
+        diagnosis: diagnosis::build(state, address),
+        stake: profile.map_or_else(StakeView::default, |(_, profile)| {
+            let burned = windows.map(|w| w.params.slash_downtime);
+            stake::build(state, profile, entry, jailed == Some(true), burned)
+        }),
         valoper,
         ..ValidatorView::default()
     };
+    if view.own {
+        view.duty = duty::build(state, &view.valoper);
+    }
     if let (Some(windows), Some(entry)) = (windows, entry) {
         let (window, params) = (&entry.window, &windows.params);
         view.window_source = Some(windows.source_of(entry).name());
@@ -123,6 +132,7 @@ pub(super) fn build(state: &State, watch: &[String], pace: Option<i64>, address:
             view.may_unjail =
                 entry.jailed_until.zip(now).map(|(until, now)| until <= now && !entry.tombstoned);
         } else if view.in_set {
+            view.forecast = forecast::build(state, address, windows, entry);
             let forecast = to_jail(window, params, windows.height);
             view.blocks_to_jail = forecast.blocks();
             view.exact = matches!(forecast, ToJail::Exact { .. });

@@ -22,6 +22,8 @@ pub(super) enum Answer {
     Anchor(Result<Anchor, SdkFailure>),
     /// x/staking's validators, and the slashing parameters of now.
     Profiles(Option<Profiles>, Option<Params>),
+    /// The slow lane's.
+    Slow(Event),
 }
 
 impl Follower {
@@ -101,6 +103,10 @@ impl Follower {
             Answer::Anchor(Err(error)) => {
                 tracing::warn!(chain = %self.chain.id, %error, "windows not read, trying again");
                 self.anchor_at = Some(now + RETRY);
+            }
+            Answer::Slow(event) => {
+                self.slow.asked(&event);
+                self.take(event);
             }
             Answer::Profiles(profiles, params) => {
                 self.profiles_at = Some(now + PROFILES_EVERY);

@@ -205,8 +205,9 @@ fn events_and_names_are_kept() {
             jailed,
             bonded: !jailed,
             tokens: "1".into(),
+            ..Profile::default()
         };
-        Profiles { height, by_address: BTreeMap::from([(who, profile)]) }
+        Profiles { height, by_address: BTreeMap::from([(who, profile)]), ..Profiles::default() }
     };
     for (height, jailed) in [(40, false), (55, true), (56, true), (90, false), (91, false), (95, true)] {
         history.profiles(&seen(height, jailed), height * 10).unwrap();
