@@ -1,6 +1,10 @@
 //! The command line of `palisade-monitor`: one file for each verb.
 
 mod check;
+mod export;
+mod history;
+mod import;
+mod query;
 mod run;
 
 use crate::config::Config;
@@ -24,6 +28,9 @@ enum Verb {
     Run(run::Args),
     /// Reach every endpoint once and say what is there. Exits 1 when something has to be repaired.
     Check(check::Args),
+    Query(query::Args),
+    Export(export::Args),
+    Import(import::Args),
 }
 
 /// Runs the command line `args`, whose first item is the program's name.
@@ -38,6 +45,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match args.verb {
         Verb::Run(args) => run::run(args),
         Verb::Check(args) => check::run(&args),
+        Verb::Query(args) => query::run(&args),
+        Verb::Export(args) => export::run(&args),
+        Verb::Import(args) => import::run(&args),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -5,10 +5,14 @@
 //! everything takes no byte. Hours and days are [`segment`]s, which outlive the rows they were folded from.
 
 pub mod chunk;
+pub mod columnar;
+pub mod moment;
 pub mod note;
 pub mod runs;
 pub mod segment;
+pub mod table;
 pub mod varint;
+pub mod who;
 
 /// Heights in a chunk; the first one of each is a multiple of it.
 pub const CHUNK: i64 = 1024;

@@ -5,9 +5,11 @@
 //! blocks, which the chain still has. Hours, days and sealed chunks are made afterwards by [`keep`], out of what was
 //! written: they can be late, never wrong.
 
+pub mod ask;
 mod dictionary;
 mod keep;
 mod merge;
+pub mod portable;
 pub mod profile;
 pub mod read;
 pub mod reader;

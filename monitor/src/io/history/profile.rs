@@ -58,6 +58,15 @@ pub(super) fn write(connection: &mut Connection, profiles: &Profiles, time: i64)
     transaction.commit()
 }
 
+/// Writes a name, unless there is one.
+pub(super) fn put_if_new(connection: &Connection, address: &Address, name: &Name) -> rusqlite::Result<()> {
+    connection.execute(
+        "INSERT OR IGNORE INTO profile VALUES (?1, ?2, ?3, ?4, 0)",
+        params![address.0, name.valoper, name.moniker, name.jailed],
+    )?;
+    Ok(())
+}
+
 /// The last of the two kinds for this validator.
 fn last(connection: &Connection, address: &Address, height: i64) -> rusqlite::Result<Option<Kind>> {
     let mut statement = connection.prepare_cached(

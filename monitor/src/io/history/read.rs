@@ -26,16 +26,19 @@ pub(super) fn saved(connection: &Connection) -> rusqlite::Result<Saved> {
     if let Some(newest) = newest {
         hot(connection, newest.saturating_sub(8 * kept)..=newest, Some(kept), &mut recent)?;
     }
-    let set = "SELECT members FROM validator_set WHERE hash = ?1";
     let head_set = match &head {
-        Some(head) => connection
-            .query_row(set, [&head.set_hash], |row| row.get::<_, Vec<u8>>(0))
-            .optional()?
-            .map(|members| Arc::new(Set::new(head.set_hash.clone(), unpack_members(&members)))),
+        Some(head) => set(connection, &head.set_hash)?.map(Arc::new),
         None => None,
     };
     let rows = recent.iter().map(|row| Row::clone(row)).collect();
     Ok(Saved { head, rows, tallies: tallies(connection)?, head_set })
+}
+
+/// A set that is not sealed.
+pub(super) fn set(connection: &Connection, hash: &str) -> rusqlite::Result<Option<Set>> {
+    let members = "SELECT members FROM validator_set WHERE hash = ?1";
+    let members = connection.query_row(members, [hash], |row| row.get::<_, Vec<u8>>(0)).optional()?;
+    Ok(members.map(|members| Set::new(hash.into(), unpack_members(&members))))
 }
 
 /// The last block seen.

@@ -1,5 +1,6 @@
 //! What is written is read back, a second process is refused, a foreign file as well; old files are brought along.
 
+mod answers;
 mod growth;
 
 use super::*;
