@@ -53,6 +53,18 @@ pub(crate) fn implied(node: &Node, ground: &Ground<'_>) -> Settings {
         p2p_addr_book_strict: Setting::implied(true),
         p2p_pex: Setting::implied(faces_public),
         p2p_seed_mode: Setting::implied(node.role == Role::Seed),
+        p2p_allow_duplicate_ip: Setting::implied(false),
+        p2p_max_num_inbound_peers: Setting::implied(inbound(node, ground)),
+        p2p_upnp: Setting::implied(false),
+        moniker: Setting::implied(String::new()),
+        // Without a signer that remembers, the blocks of the last heights are searched for own votes at start.
+        consensus_double_sign_check_height: Setting::implied(
+            if node.role == Role::Validator && node.signed_by.is_none() { 10 } else { 0 },
+        ),
+        tx_index_indexer: Setting::implied(
+            if matches!(node.role, Role::Rpc | Role::Seed) { "kv" } else { "null" }.to_owned(),
+        ),
+        state_sync_snapshot_interval: Setting::implied(0),
         rpc_laddr: Setting::implied(Some(service(node.ports.rpc))),
         rpc_unsafe: Setting::implied(false),
         rpc_pprof_laddr: Setting::implied(None),
@@ -62,6 +74,17 @@ pub(crate) fn implied(node: &Node, ground: &Ground<'_>) -> Settings {
         ))),
         grpc_address: Setting::implied((node.role != Role::Validator).then(|| service(node.ports.grpc))),
     }
+}
+
+/// Places for peers that dial in: the nodes that are known, or for who faces the world a hundred.
+fn inbound(node: &Node, ground: &Ground<'_>) -> i64 {
+    let siblings = ground.nodes.values().filter(|n| n.name.chain == node.name.chain).count() - 1;
+    let known = match node.role {
+        Role::Validator => node.behind.len(),
+        Role::PrivateSentry => siblings + node.partners.len(),
+        Role::Sentry | Role::Seed | Role::Rpc => return 100,
+    };
+    i64::try_from(known).unwrap_or(i64::MAX)
 }
 
 /// The P2P address a node listens on when nothing else is given.

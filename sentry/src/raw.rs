@@ -102,7 +102,12 @@ pub(crate) struct RawMonitor {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawConfig {
+    pub(crate) moniker: Option<String>,
     pub(crate) priv_validator_laddr: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) consensus: RawConsensus,
+    #[serde(default)]
+    pub(crate) tx_index: RawTxIndex,
     #[serde(default)]
     pub(crate) p2p: RawP2p,
     #[serde(default)]
@@ -124,6 +129,23 @@ pub(crate) struct RawP2p {
     pub(crate) addr_book_strict: Option<bool>,
     pub(crate) pex: Option<bool>,
     pub(crate) seed_mode: Option<bool>,
+    pub(crate) allow_duplicate_ip: Option<bool>,
+    pub(crate) max_num_inbound_peers: Option<i64>,
+    pub(crate) upnp: Option<bool>,
+}
+
+/// `[consensus]` of `config.toml`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawConsensus {
+    pub(crate) double_sign_check_height: Option<i64>,
+}
+
+/// `[tx_index]` of `config.toml`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawTxIndex {
+    pub(crate) indexer: Option<String>,
 }
 
 /// `[rpc]` of `config.toml`.
@@ -149,6 +171,15 @@ pub(crate) struct RawInstrumentation {
 pub(crate) struct RawApp {
     #[serde(default)]
     pub(crate) grpc: RawGrpc,
+    #[serde(default, rename = "state-sync")]
+    pub(crate) state_sync: RawStateSync,
+}
+
+/// `[state-sync]` of `app.toml`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct RawStateSync {
+    pub(crate) snapshot_interval: Option<i64>,
 }
 
 /// `[grpc]` of `app.toml`.

@@ -12,6 +12,7 @@ mod at_least_two_sentries;
 mod certificate_names_no_validator;
 mod config_keys_known;
 mod config_values_read;
+mod double_sign_check_on;
 mod every_book_was_read;
 mod grpc_not_public_on_validator;
 mod hidden_node_in_address_book;
@@ -19,11 +20,16 @@ mod hidden_node_in_answers;
 mod hidden_node_in_genesis;
 mod hidden_node_in_pex_answers;
 mod home_files_private;
+mod inbound_places_fit_the_role;
+mod indexer_off;
 mod inner_address_in_node_info;
 mod ipv6_as_closed_as_ipv4;
 mod listens_on_own_address;
+mod moniker_tells_nothing;
 mod monitor_listener_not_public;
+mod no_snapshots_from_validator;
 mod node_ids_unique;
+mod one_address_one_place;
 mod one_signer_per_privval_port;
 mod p2p_over_quic;
 mod pprof_off;
@@ -38,6 +44,7 @@ mod sentries_on_different_providers;
 mod signer_host_not_public;
 mod signer_listener_not_public;
 mod ssh_host_keys_differ;
+mod upnp_off;
 mod validator_external_address_empty;
 mod validator_id_private_on_sentries;
 mod validator_key_in_signer;
@@ -99,6 +106,7 @@ pub const ALL: &[Rule] = &[
     certificate_names_no_validator::RULE,
     config_keys_known::RULE,
     config_values_read::RULE,
+    double_sign_check_on::RULE,
     every_book_was_read::RULE,
     grpc_not_public_on_validator::RULE,
     hidden_node_in_address_book::RULE,
@@ -106,11 +114,16 @@ pub const ALL: &[Rule] = &[
     hidden_node_in_genesis::RULE,
     hidden_node_in_pex_answers::RULE,
     home_files_private::RULE,
+    inbound_places_fit_the_role::RULE,
+    indexer_off::RULE,
     inner_address_in_node_info::RULE,
     ipv6_as_closed_as_ipv4::RULE,
     listens_on_own_address::RULE,
+    moniker_tells_nothing::RULE,
     monitor_listener_not_public::RULE,
+    no_snapshots_from_validator::RULE,
     node_ids_unique::RULE,
+    one_address_one_place::RULE,
     one_signer_per_privval_port::RULE,
     p2p_over_quic::RULE,
     pprof_off::RULE,
@@ -125,6 +138,7 @@ pub const ALL: &[Rule] = &[
     signer_host_not_public::RULE,
     signer_listener_not_public::RULE,
     ssh_host_keys_differ::RULE,
+    upnp_off::RULE,
     validator_external_address_empty::RULE,
     validator_id_private_on_sentries::RULE,
     validator_key_in_signer::RULE,

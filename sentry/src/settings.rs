@@ -51,6 +51,20 @@ pub struct Settings {
     pub p2p_pex: Setting<bool>,
     /// `p2p.seed_mode`
     pub p2p_seed_mode: Setting<bool>,
+    /// `p2p.allow_duplicate_ip`
+    pub p2p_allow_duplicate_ip: Setting<bool>,
+    /// `p2p.max_num_inbound_peers`
+    pub p2p_max_num_inbound_peers: Setting<i64>,
+    /// `p2p.upnp`, which lines since 0.37 do not have.
+    pub p2p_upnp: Setting<bool>,
+    /// `moniker`; empty where it is not known, because the topology does not decide it.
+    pub moniker: Setting<String>,
+    /// `consensus.double_sign_check_height`, which line 0.33 does not have.
+    pub consensus_double_sign_check_height: Setting<i64>,
+    /// `tx_index.indexer`
+    pub tx_index_indexer: Setting<String>,
+    /// `state-sync.snapshot-interval` of `app.toml`.
+    pub state_sync_snapshot_interval: Setting<i64>,
     /// `rpc.laddr`; none when empty.
     pub rpc_laddr: Setting<Option<Listen>>,
     /// `rpc.unsafe`

@@ -16,15 +16,15 @@ use proptest::prelude::*;
 const CLASSIC: &str = include_str!("../../examples/fleet-classic.toml");
 const SERVED: &str = include_str!("../../examples/fleet-signer-served.toml");
 
-fn rows(fleet: &Fleet, view: View<'_>, line: NodeLine, file: File) -> Vec<Wanted> {
-    wanted(fleet, view, line).into_iter().filter(|row| row.file == file).collect()
+fn rows(view: View<'_>, line: NodeLine, file: File) -> Vec<Wanted> {
+    wanted(view, line).into_iter().filter(|row| row.file == file).collect()
 }
 
 /// A home with what the fleet implies, and then these values instead.
 fn write(home: &Path, fleet: &Fleet, view: View<'_>, line: NodeLine, then: &[Wanted]) {
     fs::create_dir_all(home.join("config")).unwrap();
     for file in [File::Config, File::App] {
-        let text = edit("", &rows(fleet, view, line, file)).unwrap().text;
+        let text = edit("", &rows(view, line, file)).unwrap().text;
         let then: Vec<Wanted> = then.iter().filter(|row| row.file == file).cloned().collect();
         fs::write(home.join(file.path()), edit(&text, &then).unwrap().text).unwrap();
         fs::set_permissions(home.join(file.path()), fs::Permissions::from_mode(0o640)).unwrap();

@@ -30,7 +30,7 @@ fn every_setting_of_every_line_is_one_that_its_node_knows() {
     for line in NodeLine::ALL {
         let known: Vec<&str> = known_keys(line).collect();
         for view in fleet.views() {
-            for row in wanted(&fleet, view, line).iter().filter(|row| row.file == File::Config) {
+            for row in wanted(view, line).iter().filter(|row| row.file == File::Config) {
                 assert!(known.contains(&row.key), "{line}: {}", row.key);
             }
         }
@@ -44,7 +44,7 @@ fn nothing_else_changes_in_a_whole_file() {
         let text = full(line);
         for view in fleet.views() {
             let rows: Vec<Wanted> =
-                wanted(&fleet, view, line).into_iter().filter(|r| r.file == File::Config).collect();
+                wanted(view, line).into_iter().filter(|r| r.file == File::Config).collect();
             let edited = edit(&text, &rows).unwrap_or_else(|e| panic!("{line}: {e}"));
             assert_eq!(edited.changes.len(), rows.len());
             assert_eq!(edited.text.lines().count(), text.lines().count(), "nothing was added");
@@ -64,7 +64,7 @@ fn an_empty_file_gets_every_setting() {
     let fleet = classic();
     for line in NodeLine::ALL {
         for view in fleet.views() {
-            let rows = wanted(&fleet, view, line);
+            let rows = wanted(view, line);
             let rows: Vec<Wanted> = rows.into_iter().filter(|r| r.file == File::Config).collect();
             let edited = edit("", &rows).unwrap_or_else(|e| panic!("{line}: {e}"));
             assert_eq!(edit(&edited.text, &rows).unwrap().changes, [], "{}", edited.text);
@@ -219,7 +219,7 @@ proptest! {
 
     #[test]
     fn no_text_panics(text in "(?s).{0,200}", cut in 0usize..4000) {
-        let rows = wanted(&classic(), classic().views().next().unwrap(), NodeLine::V0_38);
+        let rows = wanted(classic().views().next().unwrap(), NodeLine::V0_38);
         let _ = edit(&text, &rows);
         let whole = full(NodeLine::V0_38);
         let _ = edit(&whole[..cut.min(whole.len())], &rows);

@@ -97,6 +97,7 @@ proptest! {
             "config.p2p.laddr = \"tcp://0.0.0.0:26656\"",
             "config.p2p.external_address = \"203.0.113.2:26656\"",
             "config.p2p.persistent_peers = \"\"",
+            "config.p2p.upnp = true",
             "behind = []",
         ]),
     ) {
@@ -110,6 +111,7 @@ proptest! {
         leak in prop::sample::select(vec![
             "config.p2p.private_peer_ids = \"\"",
             "config.p2p.unconditional_peer_ids = \"\"",
+            "config.p2p.max_num_inbound_peers = 0",
             "config.rpc.laddr = \"tcp://0.0.0.0:26657\"",
             "config.instrumentation.prometheus_listen_addr = \":26660\"",
         ]),

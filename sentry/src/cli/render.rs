@@ -38,7 +38,7 @@ pub(super) fn run(args: &Render) -> anyhow::Result<(String, u8)> {
     let fleet = load(&args.fleet)?;
     let view = named(&fleet, &args.node)?;
     let line = line(view)?;
-    let table = wanted(&fleet, view, line);
+    let table = wanted(view, line);
     let Some(home) = &args.home else { return Ok((report::settings(view, line, &table), 0)) };
     let mut files = Vec::new();
     for file in [File::Config, File::App] {

@@ -96,6 +96,18 @@ impl Reader<'_> {
         s.p2p_addr_book_strict.read(self.flag("p2p.addr_book_strict", true));
         s.p2p_pex.read(self.flag("p2p.pex", true));
         s.p2p_seed_mode.read(self.flag("p2p.seed_mode", false));
+        s.p2p_allow_duplicate_ip.read(self.flag("p2p.allow_duplicate_ip", false));
+        s.p2p_max_num_inbound_peers.read(self.number("p2p.max_num_inbound_peers", 40));
+        // The other lines have no such key.
+        if line.is_none_or(|l| matches!(l, NodeLine::V0_33 | NodeLine::V0_34)) {
+            s.p2p_upnp.read(self.flag("p2p.upnp", false));
+        }
+        s.moniker.read(Some(self.text("moniker", "")));
+        if line != Some(NodeLine::V0_33) {
+            s.consensus_double_sign_check_height.read(self.number("consensus.double_sign_check_height", 0));
+        }
+        s.tx_index_indexer.read(Some(self.text("tx_index.indexer", "kv")));
+        s.state_sync_snapshot_interval.read(self.number("app: state-sync.snapshot-interval", 0));
         s.rpc_laddr.read(self.listen("rpc.laddr", "tcp://127.0.0.1:26657"));
         s.rpc_unsafe.read(self.flag("rpc.unsafe", false));
         s.rpc_pprof_laddr.read(self.listen(pprof, ""));
@@ -124,6 +136,18 @@ impl Reader<'_> {
             open.push(("api.address", self.listen("app: api.address", "tcp://0.0.0.0:1317")));
         }
         open.into_iter().filter_map(|(key, listen)| Some((key, listen??))).collect()
+    }
+
+    fn number(&mut self, key: &str, default: i64) -> Option<i64> {
+        match self.value(key).cloned() {
+            None => Some(default),
+            Some(Toml::Integer(number)) => Some(number),
+            Some(Toml::String(text)) if text.trim().parse::<i64>().is_ok() => text.trim().parse().ok(),
+            Some(other) => {
+                self.wrong(key, &format!("{other} is no number"));
+                None
+            }
+        }
     }
 
     /// A key of `config.toml`, or of `app.toml` if it begins with `app: `.

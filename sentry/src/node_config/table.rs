@@ -4,7 +4,7 @@
 //! (timeouts, mempool, database) are not.
 
 use super::value::Value;
-use crate::fleet::{Fleet, Role, View};
+use crate::fleet::{Role, View};
 use crate::listen::Listen;
 use crate::node_line::NodeLine;
 
@@ -41,18 +41,20 @@ impl File {
 }
 
 /// The settings that a node of this line shall have, in the order of its files.
-pub fn wanted(fleet: &Fleet, view: View<'_>, line: NodeLine) -> Vec<Wanted> {
-    let mut table = config(fleet, view, line);
+pub fn wanted(view: View<'_>, line: NodeLine) -> Vec<Wanted> {
+    let mut table = config(view, line);
     table.extend(app(view, line));
     table
 }
 
-fn config(fleet: &Fleet, view: View<'_>, line: NodeLine) -> Vec<Wanted> {
+fn config(view: View<'_>, line: NodeLine) -> Vec<Wanted> {
     use NodeLine::{V0_33, V0_34, V1_0};
     let (s, role) = (view.settings, view.node.role);
-    let siblings = fleet.nodes().filter(|n| n.name.chain == view.node.name.chain).count() - 1;
     let mut rows = Vec::new();
     let mut row = |key, value, why| rows.push(Wanted { file: File::Config, key, value, why });
+    if !s.moniker.value.is_empty() {
+        row("moniker", text(&s.moniker.value), "every peer of a peer reads it");
+    }
     row("priv_validator_laddr", url(s.priv_validator_laddr.value.as_ref()), "where the signer dials in");
     if line == V0_33 {
         row(
@@ -94,23 +96,25 @@ fn config(fleet: &Fleet, view: View<'_>, line: NodeLine) -> Vec<Wanted> {
     );
     row("p2p.pex", Value::Flag(s.p2p_pex.value), "asking for addresses and handing them on");
     row("p2p.seed_mode", Value::Flag(s.p2p_seed_mode.value), "crawling the network");
-    row("p2p.allow_duplicate_ip", Value::Flag(false), "one address may not take all places");
+    row(
+        "p2p.allow_duplicate_ip",
+        Value::Flag(s.p2p_allow_duplicate_ip.value),
+        "one address may not take all places",
+    );
+    let places = s.p2p_max_num_inbound_peers.value;
     match role {
         Role::Validator => {
-            let places = Value::Number(i64::try_from(view.node.behind.len()).unwrap_or(i64::MAX));
-            row("p2p.max_num_inbound_peers", places, "its sentries and nobody else");
+            row("p2p.max_num_inbound_peers", Value::Number(places), "its sentries and nobody else");
         }
         Role::PrivateSentry => {
-            let known = siblings + view.node.partners.len();
-            let places = Value::Number(i64::try_from(known).unwrap_or(i64::MAX));
-            row("p2p.max_num_inbound_peers", places, "the fleet and its partners");
+            row("p2p.max_num_inbound_peers", Value::Number(places), "the fleet and its partners");
         }
         Role::Sentry | Role::Seed | Role::Rpc => {
-            row("p2p.max_num_inbound_peers", Value::AtLeast(100), "places for the public network");
+            row("p2p.max_num_inbound_peers", Value::AtLeast(places), "places for the public network");
         }
     }
     if matches!(line, V0_33 | V0_34) {
-        row("p2p.upnp", Value::Flag(false), "a router must not be asked to open the port");
+        row("p2p.upnp", Value::Flag(s.p2p_upnp.value), "a router must not be asked to open the port");
     }
     if line.has_libp2p() {
         row(
@@ -120,13 +124,11 @@ fn config(fleet: &Fleet, view: View<'_>, line: NodeLine) -> Vec<Wanted> {
         );
     }
     if line != V0_33 {
-        // Without a signer that remembers, the blocks of the last heights are searched for own votes at start.
-        let alone = role == Role::Validator && s.priv_validator_laddr.value.is_none();
-        let heights = if alone { 10 } else { 0 };
-        row("consensus.double_sign_check_height", Value::Number(heights), "a signer remembers by itself");
+        let heights = Value::Number(s.consensus_double_sign_check_height.value);
+        row("consensus.double_sign_check_height", heights, "a signer remembers by itself");
     }
     if role.is_sentry() || role == Role::Validator {
-        row("tx_index.indexer", text("null"), "queries belong on an RPC node");
+        row("tx_index.indexer", text(&s.tx_index_indexer.value), "queries belong on an RPC node");
     }
     let metrics = s.instrumentation_prometheus_listen_addr.value.as_ref();
     row(
@@ -159,7 +161,8 @@ fn app(view: View<'_>, line: NodeLine) -> Vec<Wanted> {
         row("api.enable", Value::Flag(false), "REST names the node; an RPC node serves it");
     }
     if view.node.role == Role::Validator {
-        row("state-sync.snapshot-interval", Value::Number(0), "snapshots cost it time and invite strangers");
+        let interval = Value::Number(view.settings.state_sync_snapshot_interval.value);
+        row("state-sync.snapshot-interval", interval, "snapshots cost it time and invite strangers");
     }
     rows
 }

@@ -163,6 +163,13 @@ fn give(cx: &Context<'_>, node: &RawNode, on: &str, to: &mut Settings) -> Result
     to.p2p_addr_book_strict.give(p2p.addr_book_strict);
     to.p2p_pex.give(p2p.pex);
     to.p2p_seed_mode.give(p2p.seed_mode);
+    to.p2p_allow_duplicate_ip.give(p2p.allow_duplicate_ip);
+    to.p2p_max_num_inbound_peers.give(p2p.max_num_inbound_peers);
+    to.p2p_upnp.give(p2p.upnp);
+    to.moniker.give(node.config.moniker.clone());
+    to.consensus_double_sign_check_height.give(node.config.consensus.double_sign_check_height);
+    to.tx_index_indexer.give(node.config.tx_index.indexer.clone());
+    to.state_sync_snapshot_interval.give(node.app.state_sync.snapshot_interval);
     to.rpc_laddr.give(open(&rpc.laddr, "node.config.rpc.laddr")?);
     to.rpc_unsafe.give(rpc.r#unsafe);
     to.rpc_pprof_laddr.give(open(&rpc.pprof_laddr, "node.config.rpc.pprof_laddr")?);

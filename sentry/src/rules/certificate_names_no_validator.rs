@@ -28,8 +28,8 @@ fn look(live: &Live) -> Vec<Finding> {
 }
 
 /// Whether a label of the name is one that people give to validators and signers, with or without a number.
-fn tells(name: &str) -> bool {
-    name.to_ascii_lowercase().split(['.', '-', '_']).any(|label| {
+pub(super) fn tells(name: &str) -> bool {
+    name.to_ascii_lowercase().split(['.', '-', '_', ' ']).any(|label| {
         let word = label.trim_end_matches(|c: char| c.is_ascii_digit());
         matches!(word, "val" | "validator" | "signer" | "tmkms" | "horcrux" | "kms" | "hsm")
     })

@@ -119,7 +119,12 @@ pub(super) async fn once(shared: &Shared) -> Result<Done, AuditError> {
         homes.push(home);
     }
     let reach = Coverage::of(&report, live.as_ref());
-    Ok(Done { findings: report.findings, reach, double_sign_check: [0, 0], live, homes })
+    let mut double_sign_check = [0, 0];
+    for view in homes.iter().filter_map(Home::view).filter(|v| v.node.role == Role::Validator) {
+        let on = view.settings.consensus_double_sign_check_height.value > 0;
+        double_sign_check[usize::from(on)] += 1;
+    }
+    Ok(Done { findings: report.findings, reach, double_sign_check, live, homes })
 }
 
 fn add(to: &mut Report, more: Report) {
