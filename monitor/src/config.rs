@@ -1,9 +1,11 @@
 //! `monitor.toml`: first what a human wrote, then what it means.
 
 mod endpoint;
+mod page;
 mod secret;
 
 pub use endpoint::Endpoint;
+pub use page::{Page, PageTls};
 pub use secret::SecretSource;
 
 use serde::Deserialize;
@@ -15,6 +17,8 @@ use std::path::{Path, PathBuf};
 struct Raw {
     listen: SocketAddr,
     data_dir: PathBuf,
+    #[serde(default)]
+    page: page::RawPage,
     #[serde(rename = "chain", default)]
     chains: Vec<RawChain>,
 }
@@ -37,6 +41,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Directory of the history.
     pub data_dir: PathBuf,
+    /// Who gets in.
+    pub page: Page,
     /// At least one.
     pub chains: Vec<Chain>,
 }
@@ -128,7 +134,12 @@ impl Config {
             });
         }
         let directory = file.parent().unwrap_or(Path::new("."));
-        Ok(Self { listen: raw.listen, data_dir: directory.join(raw.data_dir), chains })
+        Ok(Self {
+            listen: raw.listen,
+            data_dir: directory.join(raw.data_dir),
+            page: raw.page.resolve(directory),
+            chains,
+        })
     }
 }
 

@@ -13,7 +13,7 @@
 //! - [`line`], [`probe`]: which SDK's x/slashing a chain runs, by what its node answers
 //! - [`history`]: what is kept of it for years: chunks of rows, hours and days, events
 //! - [`profile`]: operator address, name and bonding; [`rest`]: the modules in JSON
-//! - [`view`], [`trouble`]: what the page and the API show; [`metrics`]: the Prometheus exposition
+//! - [`view`], [`trouble`]: what the page and the API show; [`delta`]: what of it is new; [`metrics`]: the Prometheus exposition
 //! - [`config`] is `monitor.toml`; [`secret`] what it only points at
 //! - [`io`] is sockets, files, clock, logs
 
@@ -23,6 +23,7 @@ pub mod change;
 pub mod cli;
 pub mod config;
 pub mod decode;
+pub mod delta;
 pub mod diagnosis;
 pub mod duty;
 pub mod event;

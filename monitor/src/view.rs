@@ -2,16 +2,20 @@
 //!
 //! A field is `None` when it is not known; nothing unknown is ever shown as zero.
 
+mod detail;
 mod diagnosis;
 mod duty;
 mod forecast;
 mod stake;
+mod summary;
 mod validator;
 
+pub use detail::{Detail, WindowDetail, detail};
 pub use diagnosis::{CoMissView, DiagnosisView, ExclusionView, HealthView};
 pub use duty::{BudgetView, DutyView, ParameterChangeView, ProposalView, UpgradeView};
 pub use forecast::ForecastView;
 pub use stake::{SeatsView, StakeView};
+pub use summary::{Summary, Worst};
 pub use validator::ValidatorView;
 
 use crate::chain::State;
@@ -73,6 +77,8 @@ pub struct ChainView {
     pub upgrade_known: bool,
     /// Rounds, empty blocks, network events.
     pub health: HealthView,
+    /// One letter per height of the grid: the round that decided it as a digit, `+` above nine, `?` unknown.
+    pub rounds: String,
     /// What is wrong with own validators, worst first.
     pub troubles: Vec<Trouble>,
     /// Own validators first, then by power, then those outside the set.
@@ -139,6 +145,7 @@ pub fn chain(chain_id: &str, state: &State, watch: &[String]) -> ChainView {
         disagreements: state.disagreements,
         unknown_heights: state.unknown_heights,
         grid_to: last.map(|r| r.height),
+        rounds: rounds(state),
         validators,
         ..view
     };
@@ -172,6 +179,18 @@ fn signed_power(row: &Row) -> Option<f64> {
     let members = row.set.members().iter().zip(&row.flags);
     let signed = members.filter(|(_, f)| **f == crate::flag::Flag::Commit).map(|(m, _)| m.power).sum();
     ratio(signed, row.set.power())
+}
+
+fn rounds(state: &State) -> String {
+    let Some(last) = state.recent().next_back().map(|r| r.height) else { return String::new() };
+    let mut letters = vec!['?'; usize::try_from(GRID).unwrap_or(0)];
+    for row in state.recent().rev().take(letters.len()) {
+        let age = usize::try_from(last - row.height).ok();
+        if let Some(at) = age.and_then(|age| letters.len().checked_sub(age + 1)) {
+            letters[at] = detail::round_letter(row.round);
+        }
+    }
+    letters.into_iter().collect()
 }
 
 /// Members of the set, own validators, and whoever was counted lately.

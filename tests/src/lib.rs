@@ -6,12 +6,14 @@
 //! - [`comet_node`], [`node_line`], [`hub`]: real nodes of every line, and a real Cosmos SDK chain of many validators
 //! - [`abci_app`]: an application for such a node that extends votes
 //! - [`signer_process`], [`monitor_process`]: Palisade's own programs, as processes
+//! - [`chromium`]: a real browser for the monitor's page
 //! - [`privval_wire`], [`recorder`]: what stands between a node and its signer and remembers every signature
 //!
 //! Everything here blocks and uses threads: a test reads from top to bottom, and no runtime hides a stall.
 
 pub mod abci_app;
 pub mod binaries;
+pub mod chromium;
 pub mod comet_node;
 pub mod exposition;
 pub mod hidden_validator;

@@ -23,13 +23,25 @@ pub struct Monitor {
 impl Monitor {
     /// Writes its configuration below `dir` and starts it. `rpc` and `grpc` are `host:port`.
     pub fn start(dir: &Path, chain_id: &str, rpc: &[&str], grpc: &[&str], watch: &[&str]) -> Result<Self> {
+        Self::start_with(dir, chain_id, rpc, grpc, watch, "")
+    }
+
+    /// The same with more sections of the configuration.
+    pub fn start_with(
+        dir: &Path,
+        chain_id: &str,
+        rpc: &[&str],
+        grpc: &[&str],
+        watch: &[&str],
+        more: &str,
+    ) -> Result<Self> {
         std::fs::create_dir_all(dir)?;
         let listen = ports::address();
         let urls = |all: &[&str]| all.iter().map(|at| format!("http://{at}")).collect::<Vec<_>>();
         std::fs::write(
             dir.join("monitor.toml"),
             format!(
-                "listen = \"{listen}\"\ndata_dir = \"data\"\n\n\
+                "listen = \"{listen}\"\ndata_dir = \"data\"\n{more}\n\
                  [[chain]]\nid = \"{chain_id}\"\nrpc = {:?}\ngrpc = {:?}\nwatch = {watch:?}\n",
                 urls(rpc),
                 urls(grpc),

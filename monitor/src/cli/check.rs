@@ -2,6 +2,7 @@
 
 use crate::io::check;
 use crate::io::http::{Http, Tls};
+use crate::io::server::Door;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -24,6 +25,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         findings
     });
+    for warning in config.page.warnings(config.listen) {
+        println!("warn {}", warning.replace('\n', "\n     "));
+    }
+    if let Err(error) = Door::open(&config.page) {
+        println!("FAIL {}", error.to_string().replace('\n', "\n     "));
+        return Ok(ExitCode::from(1));
+    }
     for finding in &findings {
         println!("{} {}", if finding.good { "ok  " } else { "FAIL" }, finding.text);
     }

@@ -36,7 +36,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         };
         let (news, reloads) = mpsc::channel(1);
         tokio::spawn(reload(signal(SignalKind::hangup())?, args.config, news));
-        run::run(config, reloads, |address| println!("http://{address}/"), stop).await?;
+        run::run(config, reloads, |scheme, address| println!("{scheme}://{address}/"), stop).await?;
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -4,7 +4,10 @@
 //! [`chain::apply`]. The slow questions (anchor, profiles) run beside it and come back as events.
 
 mod beside;
+mod question;
 mod slow;
+
+pub use question::Question;
 
 use super::history::{History, Written};
 use super::pool::Pool;
@@ -102,7 +105,7 @@ impl Follower {
     }
 
     /// Runs until the websocket task is gone.
-    pub async fn run(mut self, mut blocks: mpsc::Receiver<Block>) {
+    pub async fn run(mut self, mut blocks: mpsc::Receiver<Block>, mut questions: mpsc::Receiver<Question>) {
         self.publish();
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -114,6 +117,7 @@ impl Follower {
                     None => return,
                 },
                 Some(answer) = self.answers.1.recv() => self.take_answer(answer),
+                Some(question) = questions.recv() => question.settle(&self.state),
                 _ = tick.tick() => self.poll().await,
             }
             self.ask_beside();

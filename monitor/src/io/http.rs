@@ -134,14 +134,14 @@ pub fn client_config(tls: &Tls) -> Result<ClientConfig, TlsError> {
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let read = CertificateDer::pem_file_iter(path).map_err(|e| pem(path, &e.to_string()))?;
     let found: Result<Vec<_>, _> = read.collect();
     let found = found.map_err(|e| pem(path, &e.to_string()))?;
     if found.is_empty() { Err(pem(path, "there is no certificate in it")) } else { Ok(found) }
 }
 
-fn pem(path: &Path, reason: &str) -> TlsError {
+pub(super) fn pem(path: &Path, reason: &str) -> TlsError {
     TlsError::Pem { path: path.into(), reason: reason.into() }
 }
 

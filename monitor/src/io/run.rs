@@ -3,12 +3,13 @@
 
 use super::history::HistoryError;
 use super::http::{Http, Tls, TlsError};
-use super::server;
+use super::server::{self, Door, DoorError};
 use super::supervise::Chains;
 use crate::config::Config;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Why the daemon could not start, or will not follow a new configuration.
 #[derive(Debug, thiserror::Error)]
@@ -27,39 +28,48 @@ pub enum RunError {
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The server ended.
-    #[error("the server ended: {0}")]
-    Serve(std::io::Error),
+    /// The page's certificates or tokens cannot be used.
+    #[error(transparent)]
+    Door(#[from] DoorError),
 }
 
-/// Runs until `stop` is ready. `bound` is told the address that is really listened on; what comes over `reloads` is
-/// followed.
+/// Runs until `stop` is ready. `bound` is told `http` or `https`, and the address that is really listened on; what
+/// comes over `reloads` is followed.
 pub async fn run(
     config: Config,
     mut reloads: mpsc::Receiver<Config>,
-    bound: impl FnOnce(SocketAddr),
+    bound: impl FnOnce(&str, SocketAddr),
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), RunError> {
     let listen = |source| RunError::Listen { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
+    let (door, doors) = watch::channel(Arc::new(open(&config)?));
     let mut chains = Chains::new(Http::new(&Tls::default())?);
     chains.apply(&config).await?;
     // Services go here, each as `let mut x = Service::new("x")` with an `x.apply(…)` below and at a reload: one starts
     // again only when its own section has changed.
     tracing::info!(%address, chains = config.chains.len(), "monitor runs");
-    bound(address);
-    let server = server::serve(listener, chains.served(), stop);
+    bound(door.borrow().scheme(), address);
+    let server = server::serve(listener, chains.served(), doors, stop);
     tokio::pin!(server);
     let mut running = config;
-    let result = loop {
+    loop {
         tokio::select! {
-            result = &mut server => break result.map_err(RunError::Serve),
+            () = &mut server => break,
             Some(config) = reloads.recv() => {
                 if config.listen != running.listen || config.data_dir != running.data_dir {
                     tracing::error!("listen and data_dir only change at a restart, the old configuration stays");
                     continue;
                 }
+                // Certificates are read again even where the configuration is the same: they are renewed in place.
+                let renewed = match open(&config) {
+                    Ok(renewed) => renewed,
+                    Err(error) => {
+                        tracing::error!(%error, "the new configuration is refused, the old one stays");
+                        continue;
+                    }
+                };
                 match chains.apply(&config).await {
                     Ok(0) if config == running => tracing::info!("configuration read again, nothing changed"),
                     Ok(changed) => tracing::info!(changed, chains = config.chains.len(), "configuration read again"),
@@ -68,11 +78,19 @@ pub async fn run(
                         continue;
                     }
                 }
+                door.send_replace(Arc::new(renewed));
                 running = config;
             }
         }
-    };
+    }
     chains.stop().await;
     tracing::info!("monitor stopped");
-    result
+    Ok(())
+}
+
+fn open(config: &Config) -> Result<Door, DoorError> {
+    for warning in config.page.warnings(config.listen) {
+        tracing::warn!("{warning}");
+    }
+    Door::open(&config.page)
 }

@@ -1,24 +1,33 @@
 //! The page, the API, the metrics and the probes, over HTTP. This file only puts the rooms together.
 //!
 //! - [`assets`]: the page's own files; [`api`]: what it asks once; [`events`]: what it is told from then on
+//! - [`hub`]: what of it is worked out once for all viewers
 //! - [`probes`]: for Prometheus and for whoever restarts containers
-//! - [`guard`]: headers of every answer
+//! - [`accept`], [`door`]: connections, TLS and tokens; [`session`], [`guard`]: who may do what, headers of every answer
 //!
-//! What changes something (alerts: acknowledge, silence) is a room of its own, merged in [`router`].
+//! What changes something (alerts: acknowledge, silence) is a room of its own, merged in [`router`] by
+//! [`guard::admins`].
 
+mod accept;
 mod api;
 mod assets;
+mod door;
 mod events;
 mod guard;
+mod hub;
 mod probes;
+mod session;
 
-use super::follow::Published;
+pub use door::{Door, DoorError};
+
+use super::follow::{Published, Question};
 use super::pool::Pool;
 use crate::metrics::Snapshot;
+use crate::view::Summary;
 use axum::Router;
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 /// No news for this long is blindness, unless the chain is slow.
@@ -31,6 +40,8 @@ pub struct Served {
     pub published: watch::Receiver<Published>,
     /// Its endpoints.
     pub pool: Arc<Pool>,
+    /// Where its task takes questions.
+    pub ask: mpsc::Sender<Question>,
     /// Since when it is watched.
     pub started: Instant,
 }
@@ -39,6 +50,9 @@ pub struct Served {
 #[derive(Debug)]
 struct Shared {
     chains: watch::Receiver<Vec<Served>>,
+    door: watch::Receiver<Arc<Door>>,
+    sessions: session::Sessions,
+    hub: hub::Hub,
     /// Turns true when the daemon stops: streams end then, or it could not.
     stopped: watch::Receiver<bool>,
 }
@@ -46,6 +60,15 @@ struct Shared {
 impl Shared {
     fn served(&self) -> Vec<Served> {
         self.chains.borrow().clone()
+    }
+
+    /// The chain of that name.
+    fn find(&self, id: &str) -> Option<Served> {
+        self.chains.borrow().iter().find(|served| served.published.borrow().view.chain_id == id).cloned()
+    }
+
+    fn summaries(&self) -> Vec<Summary> {
+        self.served().iter().map(|served| Summary::of(&Self::snapshot(served))).collect()
     }
 
     fn snapshots(&self) -> Vec<Snapshot> {
@@ -66,27 +89,35 @@ impl Shared {
     }
 }
 
-/// Serves until `stop` is ready. `chains` may change meanwhile.
+/// Serves until `stop` is ready. Chains, certificates and tokens may change meanwhile.
 pub async fn serve(
     listener: TcpListener,
     chains: watch::Receiver<Vec<Served>>,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
+    door: watch::Receiver<Arc<Door>>,
+    stop: impl Future<Output = ()>,
+) {
     let (stopping, stopped) = watch::channel(false);
-    let shared = Arc::new(Shared { chains, stopped });
+    let shared = Arc::new(Shared {
+        chains,
+        door: door.clone(),
+        sessions: session::Sessions::default(),
+        hub: hub::Hub::default(),
+        stopped,
+    });
     let stop = async move {
         stop.await;
         stopping.send_replace(true);
     };
-    axum::serve(listener, router(shared)).with_graceful_shutdown(stop).await
+    accept::run(listener, door, router(&shared), stop).await;
 }
 
-fn router(shared: Arc<Shared>) -> Router {
+fn router(shared: &Arc<Shared>) -> Router {
+    let seen = Router::new().merge(api::routes()).merge(events::routes()).merge(probes::metrics());
     Router::new()
+        .merge(guard::viewers(seen, shared))
         .merge(assets::routes())
-        .merge(api::routes())
-        .merge(events::routes())
+        .merge(session::routes())
         .merge(probes::routes())
         .layer(axum::middleware::map_response(guard::headers))
-        .with_state(shared)
+        .with_state(shared.clone())
 }

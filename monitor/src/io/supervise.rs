@@ -150,13 +150,14 @@ fn start(chain: &config::Chain, data_dir: &Path, http: &Http) -> Result<Running,
     };
     let (out, published) = watch::channel(empty);
     let (blocks, received) = mpsc::channel(16);
+    let (ask, questions) = mpsc::channel(4);
     let mut tasks = JoinSet::new();
     for index in 0..pool.size() {
         tasks.spawn(refresh(pool.clone(), index));
     }
     tasks.spawn(feed::run(chain.id.clone(), pool.clone(), blocks));
-    tasks.spawn(Follower::new(chain.clone(), pool.clone(), state, history, out).run(received));
-    let served = Served { published, pool, started: Instant::now() };
+    tasks.spawn(Follower::new(chain.clone(), pool.clone(), state, history, out).run(received, questions));
+    let served = Served { published, pool, ask, started: Instant::now() };
     Ok(Running { config: chain.clone(), data_dir: data_dir.into(), served, tasks })
 }
 

@@ -35,7 +35,7 @@ impl Daemon {
             let _ = stopped.await;
         };
         let (reload, reloads) = mpsc::channel(1);
-        let task = tokio::spawn(run::run(config, reloads, move |a| bound.send(a).unwrap(), stopped));
+        let task = tokio::spawn(run::run(config, reloads, move |_, a| bound.send(a).unwrap(), stopped));
         Self { address: address.await.unwrap(), reload, stop, task }
     }
 

@@ -1,11 +1,54 @@
 //! What the page and scripts ask once, as JSON. Read-only.
 
+use super::super::follow::Question;
 use super::Shared;
-use axum::extract::State;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use comet::key::Address;
+use serde_json::json;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new().route("/api/chains", get(|State(s): State<Arc<Shared>>| async move { Json(s.snapshots()) }))
+    Router::new()
+        .route("/api/overview", get(|State(s): State<Arc<Shared>>| async move { Json(s.summaries()) }))
+        .route("/api/chains", get(|State(s): State<Arc<Shared>>| async move { Json(s.snapshots()) }))
+        .route("/api/chains/{chain}", get(chain))
+        .route("/api/chains/{chain}/validators/{validator}", get(validator))
+}
+
+/// A task that catches up answers late; the page asks again.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+async fn chain(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Response {
+    match shared.find(&id) {
+        Some(served) => Json(Shared::snapshot(&served)).into_response(),
+        None => (StatusCode::NOT_FOUND, "this chain is not watched").into_response(),
+    }
+}
+
+/// In depth; by operator address, or consensus address in hex.
+async fn validator(State(shared): State<Arc<Shared>>, Path((id, who)): Path<(String, String)>) -> Response {
+    let Some(served) = shared.find(&id) else {
+        return (StatusCode::NOT_FOUND, "this chain is not watched").into_response();
+    };
+    let view = served.published.borrow().view.clone();
+    let found = view.validators.iter().find(|v| v.valoper == who || v.address == who);
+    let Some((found, address)) = found.and_then(|v| Some((v, Address::from_hex(&v.address)?))) else {
+        return (StatusCode::NOT_FOUND, "this validator is not known here").into_response();
+    };
+    let (answer, answered) = oneshot::channel();
+    let ask = async {
+        served.ask.send(Question { address, answer }).await.ok()?;
+        answered.await.ok()
+    };
+    match tokio::time::timeout(PATIENCE, ask).await {
+        Ok(Some(Some(detail))) => Json(json!({ "validator": found, "detail": detail })).into_response(),
+        Ok(Some(None)) => (StatusCode::NOT_FOUND, "nothing is known of this validator").into_response(),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "the chain is being read, ask again").into_response(),
+    }
 }

@@ -14,8 +14,17 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const FILES: &[(&str, &str, &str)] = &[
     ("/", HTML, include_str!("../../page/index.html")),
     ("/page.css", CSS, include_str!("../../page/page.css")),
+    ("/icon.svg", "image/svg+xml", include_str!("../../page/icon.svg")),
     ("/page.js", SCRIPT, include_str!("../../page/page.js")),
+    ("/model.js", SCRIPT, include_str!("../../page/model.js")),
     ("/grid.js", SCRIPT, include_str!("../../page/grid.js")),
+    ("/text.js", SCRIPT, include_str!("../../page/text.js")),
+    ("/trouble.js", SCRIPT, include_str!("../../page/trouble.js")),
+    ("/overview.js", SCRIPT, include_str!("../../page/overview.js")),
+    ("/chain.js", SCRIPT, include_str!("../../page/chain.js")),
+    ("/validator.js", SCRIPT, include_str!("../../page/validator.js")),
+    ("/alerts.js", SCRIPT, include_str!("../../page/alerts.js")),
+    ("/access.js", SCRIPT, include_str!("../../page/access.js")),
 ];
 
 pub(super) fn routes() -> Router<Arc<Shared>> {

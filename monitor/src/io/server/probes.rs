@@ -9,11 +9,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::sync::Arc;
 
+/// What Prometheus scrapes.
+pub(super) fn metrics() -> Router<Arc<Shared>> {
+    Router::new().route("/metrics", get(exposition))
+}
+
+/// What needs no token, whatever the page needs.
 pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/metrics", get(exposition))
-        .route("/livez", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
+    Router::new().route("/livez", get(|| async { "ok\n" })).route("/readyz", get(ready))
 }
 
 async fn exposition(State(shared): State<Arc<Shared>>) -> Response {
