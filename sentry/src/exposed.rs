@@ -52,9 +52,16 @@ pub(crate) fn answered(
 ) -> Vec<(&Target, &Port, String)> {
     let mut answered = Vec::new();
     for target in live.ours().filter(|target| whose(target)) {
-        for port in target.ports.iter().filter(|port| port.service == service) {
-            let paths: Vec<&str> =
-                target.pages().filter(|(p, _)| p.number == port.number).map(|(_, page)| page.path).collect();
+        // A proxy in front with a certificate opens the same to the same strangers.
+        let tls = matches!(service, Service::Rpc | Service::Rest);
+        let ports =
+            target.ports.iter().filter(|p| p.service == service || tls && p.service == Service::Https);
+        for port in ports {
+            let rest = |path: &str| path.contains("node_info");
+            let of = |path: &str| port.service == service || rest(path) == (service == Service::Rest);
+            let pages = target.pages().filter(|(p, page)| p.number == port.number && of(page.path));
+            let mut paths: Vec<&str> = pages.map(|(_, page)| page.path).collect();
+            paths.dedup();
             if !paths.is_empty() {
                 answered.push((target, port, format!("GET {} answered a stranger", paths.join(", "))));
             }

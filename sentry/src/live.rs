@@ -104,6 +104,8 @@ pub enum Service {
     Grpc,
     /// The SDK's REST.
     Rest,
+    /// JSON-RPC of an EVM.
+    Evm,
     /// A web server with a certificate.
     Https,
     /// An SSH server.
@@ -145,14 +147,23 @@ pub enum Answer {
     P2p(P2p),
     /// To HTTP, each page that answered.
     Pages(Vec<Page>),
-    /// Names in a TLS certificate.
-    Certificate(Vec<String>),
-    /// To a gRPC call.
-    Grpc(Grpc),
+    /// Over TLS.
+    Tls(Tls),
+    /// To gRPC calls, and the services that it names or answers for.
+    Grpc(Grpc, Vec<String>),
     /// A QUIC server: the versions it offers.
     Quic(usize),
     /// The banner or host key of SSH.
     Ssh(String),
+}
+
+/// What a server with a certificate said.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// Names in the certificate.
+    pub names: Vec<String>,
+    /// Pages of a node that it served under one of them.
+    pub pages: Vec<Page>,
 }
 
 /// How far the P2P handshake went.
@@ -254,6 +265,7 @@ impl Target {
         self.ports.iter().flat_map(|port| {
             let pages = match &port.answer {
                 Some(Answer::Pages(pages)) => pages.as_slice(),
+                Some(Answer::Tls(tls)) => tls.pages.as_slice(),
                 _ => &[],
             };
             pages.iter().filter(|page| page.status == 200).map(move |page| (port, page))

@@ -14,7 +14,9 @@ mod config_keys_known;
 mod config_values_read;
 mod double_sign_check_on;
 mod every_book_was_read;
+mod evm_rpc_not_public;
 mod grpc_not_public_on_validator;
+mod grpc_services_not_told;
 mod hidden_node_in_address_book;
 mod hidden_node_in_answers;
 mod hidden_node_in_genesis;
@@ -108,7 +110,9 @@ pub const ALL: &[Rule] = &[
     config_values_read::RULE,
     double_sign_check_on::RULE,
     every_book_was_read::RULE,
+    evm_rpc_not_public::RULE,
     grpc_not_public_on_validator::RULE,
+    grpc_services_not_told::RULE,
     hidden_node_in_address_book::RULE,
     hidden_node_in_answers::RULE,
     hidden_node_in_genesis::RULE,

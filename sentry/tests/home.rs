@@ -21,7 +21,7 @@ fn rows(view: View<'_>, line: NodeLine, file: File) -> Vec<Wanted> {
 }
 
 /// A home with what the fleet implies, and then these values instead.
-fn write(home: &Path, fleet: &Fleet, view: View<'_>, line: NodeLine, then: &[Wanted]) {
+fn write(home: &Path, view: View<'_>, line: NodeLine, then: &[Wanted]) {
     fs::create_dir_all(home.join("config")).unwrap();
     for file in [File::Config, File::App] {
         let text = edit("", &rows(view, line, file)).unwrap().text;
@@ -88,7 +88,7 @@ fn what_is_rendered_for_the_examples_is_clean_on_every_line() {
         for line in NodeLine::ALL {
             for view in fleet.views() {
                 let home = tempfile::tempdir().unwrap();
-                write(home.path(), &fleet, view, line, &[]);
+                write(home.path(), view, line, &[]);
                 let found = audit(home.path(), &fleet, view, line);
                 assert_eq!(found.findings, [], "{line}: {}", report::text(&found, "home"));
             }
@@ -105,7 +105,7 @@ fn every_single_leak_is_an_error_on_every_line() {
             for view in fleet.views() {
                 for leak in leaks(&fleet, view, line) {
                     let home = tempfile::tempdir().unwrap();
-                    write(home.path(), &fleet, view, line, std::slice::from_ref(&leak));
+                    write(home.path(), view, line, std::slice::from_ref(&leak));
                     let found = audit(home.path(), &fleet, view, line);
                     assert!(found.fails(Severity::Error), "{line} {}: {}", view.node.name, leak.key);
                     assert!(found.findings.iter().all(|f| f.subject.host.as_ref() == Some(&view.host.name)));
@@ -157,13 +157,13 @@ proptest! {
         let views: Vec<View<'_>> = fleet.views().collect();
         let view = views[which.index(views.len())];
         let home = tempfile::tempdir().unwrap();
-        write(home.path(), &fleet, view, line, &[]);
+        write(home.path(), view, line, &[]);
         let found = audit(home.path(), &fleet, view, line);
         prop_assert!(!found.fails(Severity::Error), "{}", report::text(&found, "home"));
         let leaks = leaks(&fleet, view, line);
         if !leaks.is_empty() {
             let leak = &leaks[leak.index(leaks.len())];
-            write(home.path(), &fleet, view, line, std::slice::from_ref(leak));
+            write(home.path(), view, line, std::slice::from_ref(leak));
             prop_assert!(audit(home.path(), &fleet, view, line).fails(Severity::Error), "{line} {leak:?}");
         }
     }
@@ -190,7 +190,7 @@ fn a_careless_home_by_the_command() {
     let view = fleet.views().find(|v| v.host.name == "sentry-1").unwrap();
     let validator = fleet.nodes().find(|n| n.role == Role::Validator).unwrap().id.to_string();
     let stray = [wants(File::Config, "p2p.private_peers_ids", Value::Text(String::new()))];
-    write(home, &fleet, view, NodeLine::V0_38, &stray);
+    write(home, view, NodeLine::V0_38, &stray);
     let book = format!(
         r#"{{"key":"k","addrs":[{{"addr":{{"id":"{validator}","ip":"100.64.0.2","port":26656}},"src":null}}]}}"#
     );

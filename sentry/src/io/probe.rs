@@ -5,12 +5,13 @@
 //!              │
 //!              ├─ way      TCP from here, or through a jump host
 //!              ├─ peer     SecretConnection, node info, PEX      ├─ page   one HTTP GET
-//!              ├─ grpc, certificate, quic, ssh                   └─ privval ports: connect and close, nothing said
+//!              ├─ grpc, certificate (TLS), genesis, quic, ssh    └─ privval ports: connect and close, nothing said
 //! ```
 //!
 //! A host never has more than one connection of ours. Every answer is bounded in time and bytes, whoever gives it.
 
 mod certificate;
+mod genesis;
 mod grpc;
 mod link;
 mod page;
@@ -27,7 +28,7 @@ use std::time::Duration;
 use comet::key::PrivateKey;
 use tokio::task::JoinSet;
 
-use crate::live::{Answer, Hidden, Live, Service, State, Target, Wanted, is_privval};
+use crate::live::{Answer, Hidden, Live, Page, Service, State, Target, Wanted, is_privval};
 
 pub use way::Way;
 
@@ -146,11 +147,37 @@ async fn port(
             Err(state) => (state, None),
         },
         Service::Grpc => grpc::ask(address, options).await,
-        Service::Https => certificate::ask(address, options).await,
+        Service::Https => certificate::ask(address, options, hidden).await,
         Service::Ssh => ssh::ask(address, options).await,
-        Service::Rpc => page::ask(address, RPC, options, hidden).await,
+        Service::Rpc => rpc(address, options, hidden).await,
+        Service::Evm => page::ask_evm(address, options, hidden).await,
         Service::Metrics => page::ask(address, &["/metrics"], options, hidden).await,
         Service::Pprof => page::ask(address, &["/debug/pprof/cmdline"], options, hidden).await,
         Service::Rest => page::ask(address, REST, options, hidden).await,
     }
+}
+
+/// RPC in the clear or else over TLS, and the genesis in chunks where one page does not hold it.
+async fn rpc(address: SocketAddr, options: &Options, hidden: &[Hidden]) -> (State, Option<Answer>) {
+    let (state, answer) = page::ask(address, RPC, options, hidden).await;
+    let Some(Answer::Pages(mut pages)) = answer else {
+        return if state == State::Open {
+            certificate::ask(address, options, hidden).await
+        } else {
+            (state, answer)
+        };
+    };
+    // Go's server tells a client without TLS so, with 400 to every path.
+    if pages.iter().all(|page| page.status == 400) {
+        return match certificate::ask(address, options, hidden).await {
+            (State::Open, Some(answer)) => (State::Open, Some(answer)),
+            _ => (state, Some(Answer::Pages(pages))),
+        };
+    }
+    let whole = |page: &Page| page.path == "/genesis" && page.status == 200 && !page.cut;
+    let serves = pages.iter().any(|page| page.path == "/status" && page.status == 200);
+    if serves && !pages.iter().any(whole) {
+        pages.extend(genesis::walk(address, options, hidden).await);
+    }
+    (state, Some(Answer::Pages(pages)))
 }

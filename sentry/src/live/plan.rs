@@ -92,10 +92,17 @@ fn usual(taken: &BTreeSet<u16>) -> Vec<Port> {
         (26657, Service::Rpc),
         (26660, Service::Metrics),
         (9090, Service::Grpc),
+        (9091, Service::Grpc),
         (6060, Service::Pprof),
         (1317, Service::Rest),
+        (8545, Service::Evm),
         (443, Service::Https),
         (22, Service::Ssh),
+        // Where SSH is moved to, and cosigners of horcrux listen.
+        (2222, Service::Ssh),
+        // Of the machine, and of horcrux.
+        (9100, Service::Metrics),
+        (6001, Service::Metrics),
     ];
     privval
         .into_iter()

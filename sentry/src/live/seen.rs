@@ -4,7 +4,7 @@ use core::fmt;
 
 use serde::Serialize;
 
-use super::{Answer, Grpc, P2p, Part, Pex, Port, Service, State, Target};
+use super::{Answer, Grpc, P2p, Part, Pex, Port, Service, State, Target, Tls};
 use crate::finding::Subject;
 
 /// One port and how it met the probe.
@@ -69,11 +69,24 @@ impl fmt::Display for Answer {
                     pages.iter().map(|page| format!("{} {}", page.path, page.status)).collect();
                 f.write_str(&answered.join(", "))
             }
-            Self::Certificate(names) if names.is_empty() => f.write_str("a certificate without names"),
-            Self::Certificate(names) => write!(f, "a certificate for {}", names.join(", ")),
-            Self::Grpc(Grpc::Node(Some(id), version)) => write!(f, "gRPC of node {id}, version {version}"),
-            Self::Grpc(Grpc::Node(None, version)) => write!(f, "gRPC of a node, version {version}"),
-            Self::Grpc(Grpc::Other) => f.write_str("gRPC, without a node's service"),
+            Self::Tls(Tls { names, pages }) => {
+                match names.is_empty() {
+                    true => f.write_str("a certificate without names")?,
+                    false => write!(f, "a certificate for {}", names.join(", "))?,
+                }
+                pages.iter().try_for_each(|page| write!(f, ", {} {}", page.path, page.status))
+            }
+            Self::Grpc(said, services) => {
+                match said {
+                    Grpc::Node(Some(id), version) => write!(f, "gRPC of node {id}, version {version}")?,
+                    Grpc::Node(None, version) => write!(f, "gRPC of a node, version {version}")?,
+                    Grpc::Other => f.write_str("gRPC, without a node's service")?,
+                }
+                match services.len() {
+                    0 => Ok(()),
+                    n => write!(f, ", {n} services named"),
+                }
+            }
             Self::Quic(versions) => write!(f, "QUIC, {versions} versions: a libp2p node"),
             Self::Ssh(banner) => f.write_str(banner),
         }
@@ -142,6 +155,7 @@ impl fmt::Display for Service {
             Self::Pprof => "pprof",
             Self::Grpc => "grpc",
             Self::Rest => "rest",
+            Self::Evm => "evm",
             Self::Https => "https",
             Self::Ssh => "ssh",
         })

@@ -16,8 +16,8 @@ fn look(live: &Live) -> Vec<Finding> {
     let mut findings = Vec::new();
     for target in live.ours() {
         for port in &target.ports {
-            let Some(Answer::Certificate(names)) = &port.answer else { continue };
-            for name in names.iter().filter(|name| tells(name)) {
+            let Some(Answer::Tls(tls)) = &port.answer else { continue };
+            for name in tls.names.iter().filter(|name| tells(name)) {
                 let evidence = format!("its certificate is for {name}");
                 let fix = "get a certificate without that name; what was logged stays, so rename or move the validator's own name";
                 findings.push(RULE.finding(Severity::Warn, target.at(port), evidence, fix.to_owned()));
@@ -38,11 +38,12 @@ pub(super) fn tells(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::live::{Answer, Part, Service, State};
+    use crate::live::{Answer, Part, Service, State, Tls};
     use crate::rules::example::{found, port};
 
     fn with(names: &[&str]) -> usize {
-        let answer = Answer::Certificate(names.iter().map(ToString::to_string).collect());
+        let answer =
+            Answer::Tls(Tls { names: names.iter().map(ToString::to_string).collect(), pages: vec![] });
         found(&RULE, port(Part::Rpc, Service::Https, State::Open, Some(answer))).len()
     }
 

@@ -82,6 +82,7 @@ pub(crate) fn port(part: Part, service: Service, state: State, answer: Option<An
         Service::Pprof => 6060,
         Service::Grpc => 9090,
         Service::Rest => 1317,
+        Service::Evm => 8545,
         Service::Https => 443,
         Service::Ssh => 22,
     };

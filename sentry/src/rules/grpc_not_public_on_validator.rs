@@ -29,7 +29,7 @@ fn look(live: &Live) -> Vec<Finding> {
     let mut findings = Vec::new();
     for target in live.ours().filter(|target| target.signs) {
         for port in &target.ports {
-            if let Some(Answer::Grpc(said)) = &port.answer {
+            if let Some(Answer::Grpc(said, _)) = &port.answer {
                 let evidence = format!("gRPC answered a stranger: {said:?}");
                 let fix = exposed::close(target, port, "grpc.address");
                 findings.push(RULE.finding(Severity::Error, target.at(port), evidence, fix));
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn seen_from_outside() {
         let grpc = |part| {
-            let answer = Some(Answer::Grpc(Grpc::Node(None, "0.38.25".into())));
+            let answer = Some(Answer::Grpc(Grpc::Node(None, "0.38.25".into()), vec![]));
             found(&RULE, port(part, Service::Grpc, State::Open, answer)).len()
         };
         assert_eq!((grpc(Part::Validator), grpc(Part::Rpc)), (1, 0));

@@ -23,7 +23,7 @@ fn look(live: &Live) -> Vec<Finding> {
             .filter(|h| h.id.is_some() && h.id == target.id)
             .map(|h| h.name.as_str())
             .collect();
-        for (port, page) in target.pages().filter(|(_, page)| page.path != "/genesis") {
+        for (port, page) in target.pages().filter(|(_, page)| !page.path.starts_with("/genesis")) {
             for trace in page.traces.iter().filter(|trace| !own.contains(&trace.name.as_str())) {
                 let evidence = format!("GET {} held {trace}", page.path);
                 let fix = format!(

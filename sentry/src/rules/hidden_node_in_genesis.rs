@@ -17,13 +17,16 @@ pub(super) const RULE: Rule = Rule {
 fn look(live: &Live) -> Vec<Finding> {
     let mut findings = Vec::new();
     for target in &live.targets {
-        for (port, page) in target.pages().filter(|(_, page)| page.path == "/genesis") {
+        for (port, page) in target.pages().filter(|(_, page)| page.path.starts_with("/genesis")) {
             for trace in &page.traces {
                 let evidence = format!("the genesis of this node's chain held {trace}");
                 let fix = "it cannot be taken back: give the hidden node a new node_key.json and an address that was never published";
                 findings.push(RULE.finding(Severity::Error, target.at(port), evidence, fix.to_owned()));
             }
-            if page.cut {
+            // The chunks hold what one page does not.
+            let chunked =
+                target.pages().any(|(p, other)| p.number == port.number && other.path == "/genesis_chunked");
+            if page.cut && (page.path == "/genesis_chunked" || !chunked) {
                 let evidence =
                     "the genesis is longer than the probe reads, so its memos were not all seen".to_owned();
                 let fix = "fetch it and run: palisade-sentry genesis genesis.json".to_owned();

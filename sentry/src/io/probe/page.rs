@@ -28,7 +28,7 @@ pub(super) async fn ask(
             Err(_) if !pages.is_empty() => break,
             Err(state) => return (state, None),
         };
-        match timeout(options.talk, get(&mut stream, to, path, hidden)).await {
+        match timeout(options.talk, get(&mut stream, &to.to_string(), path, hidden)).await {
             Ok(Some(page)) => pages.push(page),
             _ => break,
         }
@@ -36,15 +36,40 @@ pub(super) async fn ask(
     (State::Open, (!pages.is_empty()).then_some(Answer::Pages(pages)))
 }
 
-async fn get(
+/// One question of JSON-RPC that changes nothing, as the EVM's port takes it.
+pub(super) async fn ask_evm(to: SocketAddr, options: &Options, hidden: &[Hidden]) -> (State, Option<Answer>) {
+    let mut stream = match options.way.connect(to, options.connect).await {
+        Ok(stream) => stream,
+        Err(state) => return (state, None),
+    };
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"web3_clientVersion","params":[]}"#;
+    let length = body.len();
+    let request = format!(
+        "POST / HTTP/1.0\r\nHost: {to}\r\nUser-Agent: palisade-sentry\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    );
+    let got = timeout(options.talk, exchange(&mut stream, &request, "web3_clientVersion", hidden)).await;
+    (State::Open, got.ok().flatten().map(|page| Answer::Pages(vec![page])))
+}
+
+/// One GET.
+pub(super) async fn get(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    host: SocketAddr,
+    host: &str,
     path: &'static str,
     hidden: &[Hidden],
 ) -> Option<Page> {
     let request = format!(
         "GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: palisade-sentry\r\nAccept: */*\r\nConnection: close\r\n\r\n"
     );
+    exchange(stream, &request, path, hidden).await
+}
+
+async fn exchange(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    request: &str,
+    path: &'static str,
+    hidden: &[Hidden],
+) -> Option<Page> {
     stream.write_all(request.as_bytes()).await.ok()?;
     let mut bytes = Vec::new();
     let bound = u64::try_from(PAGE + HEAD).expect("a few MiB");
