@@ -8,7 +8,9 @@ pub use endpoint::Endpoint;
 pub use page::{Page, PageTls};
 pub use secret::SecretSource;
 
+use crate::metrics::Compat;
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +21,8 @@ struct Raw {
     data_dir: PathBuf,
     #[serde(default)]
     page: page::RawPage,
+    #[serde(default)]
+    compat: BTreeSet<Compat>,
     #[serde(rename = "chain", default)]
     chains: Vec<RawChain>,
 }
@@ -58,6 +62,8 @@ pub struct Chain {
     pub grpc: Vec<Endpoint>,
     /// Own validators: valoper, valcons or hex address.
     pub watch: Vec<String>,
+    /// Other monitors whose metric names are served as well.
+    pub compat: BTreeSet<Compat>,
 }
 
 /// Why a configuration cannot be run.
@@ -131,6 +137,7 @@ impl Config {
                 grpc: endpoints(chain.grpc)?,
                 id: chain.id,
                 watch: chain.watch,
+                compat: raw.compat.clone(),
             });
         }
         let directory = file.parent().unwrap_or(Path::new("."));
@@ -183,6 +190,17 @@ mod tests {
         assert_eq!(config.data_dir, Path::new("/etc/palisade/data"));
         let urls: Vec<_> = config.chains[0].rpc.iter().map(Endpoint::url).collect();
         assert_eq!(urls, ["http://127.0.0.1:26657", "http://node.example:80/rpc"]);
+    }
+
+    #[test]
+    fn names_of_other_monitors_are_wanted_for_all_chains() {
+        let with =
+            |compat: &str| EXAMPLE.replace("data_dir", &format!("compat = {compat}\n        data_dir"));
+        let config = |text: &str| Config::parse(text, Path::new("m.toml"));
+        assert!(config(EXAMPLE).unwrap().chains[0].compat.is_empty());
+        let both = config(&with("[\"cosmos_validator_watcher\", \"tenderduty\"]")).unwrap();
+        assert_eq!(both.chains[0].compat.len(), 2);
+        assert!(config(&with("[\"panic\"]")).is_err());
     }
 
     #[test]

@@ -9,7 +9,9 @@
 //! - [`decode`], [`live`]: a node's answers and messages become [`event`]s
 //! - [`chain`]: the state of one chain and the only function that changes it, giving out [`change`]s
 //! - [`row`], [`flag`], [`set`]: one counted height; [`tally`], [`pace`]: counters and block time over many
-//! - [`jailing`], [`bitmap`]: x/slashing for one validator; [`windows`]: for all; [`forecast`]: blocks to jail
+//! - [`jailing`], [`bitmap`]: x/slashing for one validator; [`windows`]: for all; [`forecast`]: blocks to jail,
+//!   and how likely jail is
+//! - [`diagnosis`]: why validators miss; [`duty`]: what operators owe besides signatures
 //! - [`line`], [`probe`]: which SDK's x/slashing a chain runs, by what its node answers
 //! - [`history`]: what is kept of it for years: chunks of rows, hours and days, events
 //! - [`profile`]: operator address, name and bonding; [`rest`]: the modules in JSON

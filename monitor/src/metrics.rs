@@ -1,19 +1,23 @@
 //! The Prometheus exposition: one table of all families, written anew for each scrape from what is known now.
 //!
 //! Written anew, because a series must disappear with its validator and an unknown value must be absent: a gauge that
-//! keeps its last value would go on saying "not in jail". Label sets are closed: `chain_id`, `valoper`, `moniker`, and
-//! `source` for endpoints of the configuration.
+//! keeps its last value would go on saying "not in jail". Label sets are closed: `chain_id`, `valoper`, `moniker`,
+//! `horizon` of a probability, and `source` for endpoints of the configuration.
 
 mod chain;
+mod compat;
+mod forecast;
 mod source;
 mod validator;
 
+pub use compat::Compat;
 pub use source::SourceView;
 
-use crate::view::ChainView;
+use crate::view::{ChainView, ValidatorView};
 use prometheus::TextEncoder;
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use serde::{Serialize, Serializer};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// One chain with its sources.
@@ -30,6 +34,9 @@ pub struct Snapshot {
     pub data_age_seconds: Option<f64>,
     /// No news for too long: nothing shown here can be trusted to be current.
     pub blind: bool,
+    /// Whose names the metrics have besides our own.
+    #[serde(skip)]
+    pub compat: BTreeSet<Compat>,
 }
 
 /// A shared view, as if it were owned.
@@ -60,7 +67,7 @@ pub fn exposition(version: &str, snapshots: &[Snapshot]) -> String {
         "Version of the monitor.",
         vec![metric("build_info", vec![label("version", version)], 1.0)],
     )];
-    for (name, help, value) in chain::FAMILIES {
+    for (name, help, value) in chain::FAMILIES.iter().chain(forecast::CHAIN) {
         let series = snapshots
             .iter()
             .filter_map(|s| Some(metric(name, vec![label("chain_id", &s.chain.chain_id)], value(s)?)));
@@ -70,18 +77,13 @@ pub fn exposition(version: &str, snapshots: &[Snapshot]) -> String {
         metric("", vec![label("chain_id", &s.chain.chain_id), label("source", s.chain.window_source)], 1.0)
     });
     families.push(family("chain_window_source", "Where the windows come from.", sources.collect()));
-    for (name, help, value) in validator::FAMILIES {
-        let series = snapshots.iter().flat_map(|s| s.chain.validators.iter().map(move |v| (s, v)));
-        let series = series.filter_map(|(s, v)| {
-            let labels = vec![
-                label("chain_id", &s.chain.chain_id),
-                label("valoper", &v.valoper),
-                label("moniker", &v.moniker),
-            ];
-            Some(metric(name, labels, value(v)?))
-        });
-        families.push(family(name, help, series.collect()));
+    for (name, help, value) in validator::FAMILIES.iter().chain(forecast::ALL) {
+        families.push(validators(snapshots, name, help, |_| true, |v| value(v)));
     }
+    for (name, help, value) in forecast::OWN {
+        families.push(validators(snapshots, name, help, |v| v.own, |v| value(v)));
+    }
+    families.push(horizons(snapshots));
     for (name, help, value) in source::FAMILIES {
         let series = snapshots.iter().flat_map(|s| s.sources.iter().map(move |e| (s, e)));
         let series = series.filter_map(|(s, e)| {
@@ -90,8 +92,44 @@ pub fn exposition(version: &str, snapshots: &[Snapshot]) -> String {
         });
         families.push(family(name, help, series.collect()));
     }
+    let wanted = snapshots.iter().flat_map(|s| s.compat.iter().copied()).collect();
+    families.extend(compat::families(&wanted, snapshots));
     families.retain(|f| !f.get_metric().is_empty());
     TextEncoder::new().encode_to_string(&families).unwrap_or_default()
+}
+
+fn labels_of(s: &Snapshot, v: &ValidatorView) -> Vec<LabelPair> {
+    vec![label("chain_id", &s.chain.chain_id), label("valoper", &v.valoper), label("moniker", &v.moniker)]
+}
+
+/// One family with a series for each validator that is `shown`.
+fn validators(
+    snapshots: &[Snapshot],
+    name: &str,
+    help: &str,
+    shown: fn(&ValidatorView) -> bool,
+    value: impl Fn(&ValidatorView) -> Option<f64>,
+) -> MetricFamily {
+    let all = snapshots.iter().flat_map(|s| s.chain.validators.iter().map(move |v| (s, v)));
+    let series = all
+        .filter(|(_, v)| shown(v))
+        .filter_map(|(s, v)| value(v).map(|value| metric(name, labels_of(s, v), value)));
+    family(name, help, series.collect())
+}
+
+/// P(jail) of every validator, by horizon.
+fn horizons(snapshots: &[Snapshot]) -> MetricFamily {
+    let name = "validator_jail_probability";
+    let mut series = Vec::new();
+    for (s, v) in snapshots.iter().flat_map(|s| s.chain.validators.iter().map(move |v| (s, v))) {
+        for (horizon, value) in forecast::HORIZONS {
+            let Some(value) = value(v) else { continue };
+            let mut labels = labels_of(s, v);
+            labels.push(label("horizon", horizon));
+            series.push(metric(name, labels, value));
+        }
+    }
+    family(name, "Probability of a jailing for downtime within the horizon, by the two-state model.", series)
 }
 
 fn family(name: &str, help: &str, metrics: Vec<Metric>) -> MetricFamily {

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::io::run;
+use crate::metrics::Compat;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,11 +16,21 @@ pub(super) struct Args {
     /// The configuration.
     #[arg(long, default_value = "monitor.toml")]
     config: PathBuf,
+    /// Metrics under the names of other monitors too, besides what the configuration wants.
+    #[arg(long, value_delimiter = ',')]
+    compat: Vec<Compat>,
+}
+
+/// The configuration as the command line completes it.
+fn read(path: &Path, compat: &[Compat]) -> anyhow::Result<Config> {
+    let mut config = super::read(path)?;
+    config.chains.iter_mut().for_each(|chain| chain.compat.extend(compat));
+    Ok(config)
 }
 
 /// Runs until SIGINT or SIGTERM.
 pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let config = super::read(&args.config)?;
+    let config = read(&args.config, &args.compat)?;
     let filter = EnvFilter::try_from_env("PALISADE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -35,16 +46,16 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
             }
         };
         let (news, reloads) = mpsc::channel(1);
-        tokio::spawn(reload(signal(SignalKind::hangup())?, args.config, news));
+        tokio::spawn(reload(signal(SignalKind::hangup())?, args.config, args.compat, news));
         run::run(config, reloads, |scheme, address| println!("{scheme}://{address}/"), stop).await?;
         Ok(ExitCode::SUCCESS)
     })
 }
 
 /// Reads the configuration at each SIGHUP; a bad one is reported and goes no further.
-async fn reload(mut hangup: Signal, path: PathBuf, news: mpsc::Sender<Config>) {
+async fn reload(mut hangup: Signal, path: PathBuf, compat: Vec<Compat>, news: mpsc::Sender<Config>) {
     while hangup.recv().await.is_some() {
-        match super::read(Path::new(&path)) {
+        match read(&path, &compat) {
             Ok(config) => {
                 if news.send(config).await.is_err() {
                     return;

@@ -22,9 +22,10 @@ pub use door::{Door, DoorError};
 
 use super::follow::{Published, Question};
 use super::pool::Pool;
-use crate::metrics::Snapshot;
+use crate::metrics::{Compat, Snapshot};
 use crate::view::Summary;
 use axum::Router;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -44,6 +45,8 @@ pub struct Served {
     pub ask: mpsc::Sender<Question>,
     /// Since when it is watched.
     pub started: Instant,
+    /// Other monitors whose metric names are served as well.
+    pub compat: BTreeSet<Compat>,
 }
 
 /// What every room reads. Chains come and go with the configuration.
@@ -85,6 +88,7 @@ impl Shared {
             sources: served.pool.view(),
             feed,
             data_age_seconds: age,
+            compat: served.compat.clone(),
         }
     }
 }

@@ -157,7 +157,7 @@ fn start(chain: &config::Chain, data_dir: &Path, http: &Http) -> Result<Running,
     }
     tasks.spawn(feed::run(chain.id.clone(), pool.clone(), blocks));
     tasks.spawn(Follower::new(chain.clone(), pool.clone(), state, history, out).run(received, questions));
-    let served = Served { published, pool, ask, started: Instant::now() };
+    let served = Served { published, pool, ask, started: Instant::now(), compat: chain.compat.clone() };
     Ok(Running { config: chain.clone(), data_dir: data_dir.into(), served, tasks })
 }
 

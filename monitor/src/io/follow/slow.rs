@@ -12,10 +12,13 @@ use crate::view;
 use comet::key::Address;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 /// Between two rounds of probabilities.
-const OUTLOOK_EVERY: Duration = Duration::from_secs(30);
+const OUTLOOK_EVERY: Duration = Duration::from_secs(60);
+/// One chain computes at a time: many chains share one core with what is urgent.
+static TURN: Semaphore = Semaphore::const_new(1);
 /// Others in one round.
 const IN_TURN: usize = 8;
 /// Between two readings of duties: fees, votes and plans change in hours.
@@ -99,6 +102,7 @@ impl Follower {
         self.slow.outlook_asked = true;
         let answers = self.answers.0.clone();
         tokio::spawn(async move {
+            let _turn = TURN.acquire().await;
             let answer = tokio::task::spawn_blocking(move || outlook::answer(&question)).await;
             let chances: BTreeMap<_, _> = answer.unwrap_or_default();
             let _ = answers.send(Answer::Slow(Event::Outlook(chances))).await;
