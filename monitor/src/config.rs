@@ -4,7 +4,7 @@ mod endpoint;
 mod page;
 mod secret;
 
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, TOKEN};
 pub use page::{Page, PageTls};
 pub use secret::SecretSource;
 
@@ -31,9 +31,11 @@ struct Raw {
 #[serde(deny_unknown_fields)]
 struct RawChain {
     id: String,
-    rpc: Vec<String>,
+    rpc: Vec<endpoint::RawEndpoint>,
     #[serde(default)]
-    grpc: Vec<String>,
+    grpc: Vec<endpoint::RawEndpoint>,
+    #[serde(default)]
+    rest: Vec<endpoint::RawEndpoint>,
     #[serde(default)]
     watch: Vec<String>,
 }
@@ -60,6 +62,8 @@ pub struct Chain {
     pub rpc: Vec<Endpoint>,
     /// SDK gRPC endpoints; where there is none, the queries go over RPC.
     pub grpc: Vec<Endpoint>,
+    /// REST endpoints (LCD or gRPC gateway), asked when neither gRPC nor RPC gives an answer.
+    pub rest: Vec<Endpoint>,
     /// Own validators: valoper, valcons or hex address.
     pub watch: Vec<String>,
     /// Other monitors whose metric names are served as well.
@@ -121,6 +125,7 @@ impl Config {
         if raw.chains.is_empty() {
             return Err(ConfigError::NoChain(name));
         }
+        let directory = file.parent().unwrap_or(Path::new("."));
         let mut chains: Vec<Chain> = Vec::new();
         for chain in raw.chains {
             if chains.iter().any(|c| c.id == chain.id) {
@@ -129,18 +134,18 @@ impl Config {
             if chain.rpc.is_empty() {
                 return Err(ConfigError::NoRpc { file: name, id: chain.id });
             }
-            let endpoints = |urls: Vec<String>| {
-                urls.iter().map(|u| Endpoint::parse(&name, u)).collect::<Result<Vec<_>, _>>()
+            let endpoints = |list: Vec<endpoint::RawEndpoint>| {
+                list.into_iter().map(|e| e.resolve(&name, directory)).collect::<Result<Vec<_>, _>>()
             };
             chains.push(Chain {
                 rpc: endpoints(chain.rpc).and_then(distinct(&name))?,
-                grpc: endpoints(chain.grpc)?,
+                grpc: endpoints(chain.grpc).and_then(distinct(&name)).and_then(plain(&name))?,
+                rest: endpoints(chain.rest).and_then(distinct(&name))?,
                 id: chain.id,
                 watch: chain.watch,
                 compat: raw.compat.clone(),
             });
         }
-        let directory = file.parent().unwrap_or(Path::new("."));
         Ok(Self {
             listen: raw.listen,
             data_dir: directory.join(raw.data_dir),
@@ -150,18 +155,29 @@ impl Config {
     }
 }
 
-/// Endpoints are told apart by `host:port` in metrics, so each may be there once.
+/// gRPC has no path before its own.
+fn plain(file: &str) -> impl Fn(Vec<Endpoint>) -> Result<Vec<Endpoint>, ConfigError> {
+    move |endpoints| match endpoints.iter().find(|e| !e.path.is_empty()) {
+        Some(endpoint) => Err(ConfigError::Url {
+            file: file.into(),
+            url: endpoint.url(),
+            reason: "has a path, which gRPC does not have",
+            advice: "https://host:443",
+        }),
+        None => Ok(endpoints),
+    }
+}
+
+/// Endpoints are told apart by their names in metrics, so each may be there once.
 fn distinct(file: &str) -> impl Fn(Vec<Endpoint>) -> Result<Vec<Endpoint>, ConfigError> {
     move |endpoints| {
-        let twice = endpoints
-            .iter()
-            .enumerate()
-            .find(|(i, e)| endpoints[..*i].iter().any(|o| o.authority == e.authority));
+        let twice =
+            endpoints.iter().enumerate().find(|(i, e)| endpoints[..*i].iter().any(|o| o.name() == e.name()));
         match twice {
             Some((_, endpoint)) => Err(ConfigError::Url {
                 file: file.into(),
                 url: endpoint.url(),
-                reason: "is the same host and port as another endpoint",
+                reason: "is the same host, port and path as another endpoint",
                 advice: "leave one of the two",
             }),
             None => Ok(endpoints),
@@ -208,7 +224,8 @@ mod tests {
         for (from, to) in [
             ("data_dir", "datadir"),
             ("[[chain]]", "[[chains]]"),
-            ("http://127.0.0.1:26657", "https://127.0.0.1:26657"),
+            ("http://127.0.0.1:26657", "ftp://127.0.0.1:26657"),
+            ("http://127.0.0.1:9090", "http://127.0.0.1:9090/path"),
             ("http://127.0.0.1:26657", "127.0.0.1:26657"),
             ("http://127.0.0.1:26657", "http://user:pw@host"),
             ("http://node.example/rpc/", "http://127.0.0.1:26657/"),

@@ -2,7 +2,7 @@
 //!
 //! [`run`] is the daemon, [`supervise`] what it starts and exchanges: one [`follow`] task per chain owns that chain's state and history, fed by [`feed`] (websocket)
 //! and [`pool`] (RPC with failover); [`anchor`], [`probe`] and [`sdk`] ask the SDK's modules; [`server`] shows the result; [`http`] is
-//! the client of all that speaks HTTP.
+//! the client of all that speaks HTTP, [`reach`] one endpoint with its token, [`source`] with its health.
 
 pub mod anchor;
 pub mod check;
@@ -14,9 +14,12 @@ pub mod history;
 pub mod http;
 pub mod pool;
 pub mod probe;
+pub mod reach;
+pub mod rest;
 pub mod rpc;
 pub mod run;
 pub mod sdk;
 pub mod secret;
 pub mod server;
+pub mod source;
 pub mod supervise;

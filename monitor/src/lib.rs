@@ -16,6 +16,7 @@
 //! - [`history`]: what is kept of it for years: chunks of rows, hours and days, events
 //! - [`profile`]: operator address, name and bonding; [`rest`]: the modules in JSON
 //! - [`view`], [`trouble`]: what the page and the API show; [`delta`]: what of it is new; [`metrics`]: the Prometheus exposition
+//! - [`health`]: when an endpoint may be asked
 //! - [`config`] is `monitor.toml`; [`secret`] what it only points at
 //! - [`io`] is sockets, files, clock, logs
 
@@ -31,6 +32,7 @@ pub mod duty;
 pub mod event;
 pub mod flag;
 pub mod forecast;
+pub mod health;
 pub mod history;
 pub mod io;
 pub mod jailing;

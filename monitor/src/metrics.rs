@@ -2,7 +2,7 @@
 //!
 //! Written anew, because a series must disappear with its validator and an unknown value must be absent: a gauge that
 //! keeps its last value would go on saying "not in jail". Label sets are closed: `chain_id`, `valoper`, `moniker`,
-//! `horizon` of a probability, and `source` for endpoints of the configuration.
+//! `horizon` of a probability, `source` and `transport` for endpoints of the configuration, `class` for how they failed.
 
 mod chain;
 mod compat;
@@ -32,6 +32,10 @@ pub struct Snapshot {
     pub feed: Option<&'static str>,
     /// Seconds since the last new block arrived here.
     pub data_age_seconds: Option<f64>,
+    /// Endpoints disagree on this height and none is proved right: nothing is counted until one is.
+    pub source_forked: Option<i64>,
+    /// Every endpoint is below the last counted block: the height they are at.
+    pub source_below: Option<i64>,
     /// No news for too long: nothing shown here can be trusted to be current.
     pub blind: bool,
     /// Whose names the metrics have besides our own.
@@ -86,12 +90,16 @@ pub fn exposition(version: &str, snapshots: &[Snapshot]) -> String {
     families.push(horizons(snapshots));
     for (name, help, value) in source::FAMILIES {
         let series = snapshots.iter().flat_map(|s| s.sources.iter().map(move |e| (s, e)));
-        let series = series.filter_map(|(s, e)| {
-            let labels = vec![label("chain_id", &s.chain.chain_id), label("source", &e.endpoint)];
-            Some(metric(name, labels, value(e)?))
-        });
+        let series = series.filter_map(|(s, e)| Some(metric(name, endpoint(s, e), value(e)?)));
         families.push(family(name, help, series.collect()));
     }
+    let errors = snapshots.iter().flat_map(|s| s.sources.iter().map(move |e| (s, e))).flat_map(|(s, e)| {
+        source::errors(e).map(move |(class, value)| {
+            let labels = endpoint(s, e).into_iter().chain([label("class", class)]);
+            metric("_total", labels.collect(), value)
+        })
+    });
+    families.push(family("source_errors_total", "Requests to it that failed.", errors.collect()));
     let wanted = snapshots.iter().flat_map(|s| s.compat.iter().copied()).collect();
     families.extend(compat::families(&wanted, snapshots));
     families.retain(|f| !f.get_metric().is_empty());
@@ -130,6 +138,14 @@ fn horizons(snapshots: &[Snapshot]) -> MetricFamily {
         }
     }
     family(name, "Probability of a jailing for downtime within the horizon, by the two-state model.", series)
+}
+
+fn endpoint(snapshot: &Snapshot, source: &SourceView) -> Vec<LabelPair> {
+    vec![
+        label("chain_id", &snapshot.chain.chain_id),
+        label("source", &source.endpoint),
+        label("transport", source.transport),
+    ]
 }
 
 fn family(name: &str, help: &str, metrics: Vec<Metric>) -> MetricFamily {

@@ -1,7 +1,7 @@
 //! `palisade-monitor check`: what is reachable, said once.
 
 use crate::io::check;
-use crate::io::http::{Http, Tls};
+use crate::io::reach::Clients;
 use crate::io::server::Door;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,11 +17,11 @@ pub(super) struct Args {
 /// Exits 1 when something has to be repaired.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = super::read(&args.config)?;
-    let http = Http::new(&Tls::default())?;
+    let mut clients = Clients::default();
     let findings = super::runtime()?.block_on(async {
         let mut findings = Vec::new();
         for chain in &config.chains {
-            findings.extend(check::chain(chain, &http).await);
+            findings.extend(check::chain(chain, &mut clients).await);
         }
         findings
     });

@@ -1,14 +1,13 @@
 //! `palisade-monitor check`: reaches every endpoint once and says what it found.
 
-use super::http::Http;
+use super::anchor;
 use super::pool::Pool;
-use super::rpc::Client;
+use super::reach::Clients;
 use super::sdk::{Sdk, SdkFailure};
-use super::{anchor, grpc};
-use crate::config::{Chain, Endpoint};
+use crate::config::Chain;
+use crate::metrics::SourceView;
 use crate::profile::Profiles;
 use crate::windows::Source;
-use comet::sdk::slashing::{PARAMS, ParamsRequest, ParamsResponse};
 use std::sync::Arc;
 
 /// One line of the answer.
@@ -28,52 +27,48 @@ fn bad(text: String) -> Finding {
     Finding { good: false, text }
 }
 
-/// Checks one chain.
-pub async fn chain(chain: &Chain, http: &Http) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for endpoint in &chain.rpc {
-        findings.push(rpc(&chain.id, endpoint, http).await);
+/// Checks one chain: every endpoint, over whatever it takes to reach it.
+pub async fn chain(chain: &Chain, clients: &mut Clients) -> Vec<Finding> {
+    let pool = match Pool::new(chain, clients) {
+        Ok(pool) => Arc::new(pool),
+        Err(error) => return vec![bad(format!("{}: {error}", chain.id))],
+    };
+    pool.refresh().await;
+    let mut findings: Vec<_> = pool.view().iter().map(endpoint).collect();
+    let works = |transport: &str| pool.view().iter().any(|s| s.transport == transport && s.up);
+    match pool.view().iter().filter(|s| s.transport == "rpc" && s.up).count() {
+        0 => findings.push(bad(format!("{}: no RPC endpoint works, nothing can be watched", chain.id))),
+        1 => findings.push(good(format!(
+            "{}: one RPC endpoint works: when it fails the monitor is blind, and nobody contradicts it",
+            chain.id
+        ))),
+        _ => {}
     }
-    for endpoint in &chain.grpc {
-        findings.push(grpc(endpoint).await);
+    if !chain.grpc.is_empty() && !works("grpc") {
+        findings
+            .push(bad(format!("{}: degraded: no gRPC endpoint works, modules are asked over RPC", chain.id)));
     }
-    if findings.iter().any(|f| f.good) {
-        let pool = Arc::new(Pool::new(&chain.id, &chain.rpc, http));
-        pool.refresh().await;
+    if works("rpc") {
         modules(chain, &pool, &mut findings).await;
     }
     findings
 }
 
-async fn rpc(chain_id: &str, endpoint: &Endpoint, http: &Http) -> Finding {
-    let url = endpoint.url();
-    match Client::new(endpoint.clone(), http.clone()).status().await {
-        Err(error) => bad(format!("{url}: {error}")),
-        Ok(status) if status.node_info.network != chain_id => {
-            bad(format!("{url}: is a node of chain {:?}, not {chain_id:?}", status.node_info.network))
-        }
-        Ok(status) => {
-            let sync = status.sync_info;
-            let text = format!(
-                "{url}: height {}, has blocks from {}, CometBFT {:?}",
-                sync.latest_block_height, sync.earliest_block_height, status.node_info.version
-            );
-            if sync.catching_up { bad(format!("{text}, is still syncing")) } else { good(text) }
-        }
-    }
-}
-
-async fn grpc(endpoint: &Endpoint) -> Finding {
-    let url = endpoint.url();
-    let Some(channel) = grpc::channel(endpoint) else { return bad(format!("{url}: is no gRPC address")) };
-    match grpc::unary::<ParamsRequest, ParamsResponse>(&channel, PARAMS, ParamsRequest {}, 0).await {
-        Ok(_) => good(format!("{url}: gRPC answers")),
-        Err(status) => bad(format!("{url}: gRPC {:?}: {}", status.code(), status.message())),
+fn endpoint(source: &SourceView) -> Finding {
+    let name = format!("{} {}", source.transport, source.endpoint);
+    let height = source.height.map_or_else(|| "?".into(), |h| h.to_string());
+    let from = source.earliest.map(|e| format!(", has blocks from {e}")).unwrap_or_default();
+    let lag =
+        source.lag.filter(|lag| *lag > 3).map(|lag| format!(", {lag} blocks behind")).unwrap_or_default();
+    match &source.last_error {
+        None if source.up => good(format!("{name}: height {height}{from}{lag}")),
+        Some(error) => bad(format!("{name}: {error}")),
+        None => bad(format!("{name}: height {height}{from}, is still syncing")),
     }
 }
 
 async fn modules(chain: &Chain, pool: &Arc<Pool>, findings: &mut Vec<Finding>) {
-    let sdk = Sdk::new(pool.clone(), &chain.grpc);
+    let sdk = Sdk::new(pool.clone());
     let Some(height) = pool.tip().map(|tip| (tip - 1).max(1)) else { return };
     match anchor::read(&sdk, height, anchor::Known::default()).await {
         Ok(anchor::Anchor::NoSlashing) => {

@@ -4,19 +4,29 @@
 //! and silent: both end the connection here, and polling carries on meanwhile.
 
 use super::pool::Pool;
+use super::reach::Reach;
 use crate::event::Block;
 use crate::live::{self, LiveError};
 use comet::rpc;
 use futures_util::{SinkExt as _, StreamExt as _};
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::{InvalidDnsNameError, ServerName};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 /// How long to wait for the connection and the subscription.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How often a silent subscription is compared with the other endpoints.
+/// How often, at least, a silent subscription is compared with the other endpoints.
 const SILENCE: Duration = Duration::from_secs(10);
+/// Blocks whose intervals say how fast the chain is.
+const PACE: usize = 8;
 const BACKOFF: [u64; 5] = [500, 1000, 2000, 5000, 10_000];
 
 /// Why a connection ended.
@@ -26,6 +36,10 @@ enum FeedFailure {
     NoEndpoint,
     #[error("no connection within {} s", CONNECT.as_secs())]
     Timeout,
+    #[error(transparent)]
+    Connect(#[from] std::io::Error),
+    #[error(transparent)]
+    Name(#[from] InvalidDnsNameError),
     #[error(transparent)]
     Socket(#[from] Box<tungstenite::Error>),
     #[error(transparent)]
@@ -55,23 +69,59 @@ pub async fn run(chain_id: String, pool: Arc<Pool>, blocks: mpsc::Sender<Block>)
     }
 }
 
+/// Three intervals, at least a second.
+fn patience(times: &VecDeque<Instant>) -> Duration {
+    let (Some(first), Some(last)) = (times.front(), times.back()) else { return SILENCE };
+    match u32::try_from(times.len() - 1) {
+        Ok(intervals) if intervals > 1 => ((*last - *first) * 3 / intervals).max(Duration::from_secs(1)),
+        _ => SILENCE,
+    }
+}
+
+/// A plain or a TLS connection under a websocket.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+async fn connect(reach: &Reach) -> Result<WebSocketStream<Box<dyn Stream>>, FeedFailure> {
+    let endpoint = reach.endpoint();
+    let scheme = if endpoint.tls { "wss" } else { "ws" };
+    let url = reach.url("/websocket");
+    let url = format!("{scheme}{}", url.trim_start_matches("https").trim_start_matches("http"));
+    let mut request = url.into_client_request().map_err(Box::new)?;
+    if let Some((name, value)) = reach.header() {
+        request.headers_mut().insert(name.clone(), value.clone());
+    }
+    let tcp = TcpStream::connect(&endpoint.authority).await?;
+    tcp.set_nodelay(true)?;
+    let stream: Box<dyn Stream> = if endpoint.tls {
+        let name = ServerName::try_from(endpoint.host().to_owned())?;
+        Box::new(TlsConnector::from(reach.http().tls().clone()).connect(name, tcp).await?)
+    } else {
+        Box::new(tcp)
+    };
+    let (socket, _) = tokio_tungstenite::client_async(request, stream).await.map_err(Box::new)?;
+    Ok(socket)
+}
+
 async fn connected(
     chain_id: &str,
     pool: &Pool,
     blocks: &mpsc::Sender<Block>,
     failures: &mut usize,
 ) -> Result<std::convert::Infallible, FeedFailure> {
-    let client = pool.order().into_iter().next().ok_or(FeedFailure::NoEndpoint)?;
-    let endpoint = client.endpoint();
-    let url = format!("ws://{}{}/websocket", endpoint.authority, endpoint.path);
-    let connect = tokio::time::timeout(CONNECT, tokio_tungstenite::connect_async(url));
-    let (mut socket, _) = connect.await.map_err(|_| FeedFailure::Timeout)?.map_err(Box::new)?;
+    let source = pool.order(0).into_iter().next().ok_or(FeedFailure::NoEndpoint)?;
+    let reach = source.client.reach();
+    let mut socket =
+        tokio::time::timeout(CONNECT, connect(reach)).await.map_err(|_| FeedFailure::Timeout)??;
     let subscribe = rpc::Request::new(1, "subscribe", serde_json::json!({ "query": "tm.event='NewBlock'" }));
     let subscribe = serde_json::to_string(&subscribe).unwrap_or_default();
     socket.send(Message::text(subscribe)).await.map_err(Box::new)?;
-    let mut seen = 0;
+    let mut seen = pool.tip().unwrap_or(0);
+    let mut times = VecDeque::new();
     loop {
-        let message = match tokio::time::timeout(SILENCE, socket.next()).await {
+        // A block is late after three intervals; then the other endpoints are asked what they see.
+        let late = SILENCE.min(patience(&times));
+        let message = match tokio::time::timeout(late, socket.next()).await {
             Ok(Some(message)) => message.map_err(Box::new)?,
             Ok(None) => return Err(FeedFailure::Closed),
             Err(_) => match pool.tip() {
@@ -86,7 +136,9 @@ async fn connected(
         };
         if let Some(block) = live::read(chain_id, text)? {
             pool.set_streaming(true);
-            pool.saw(&endpoint.authority, block.height);
+            pool.saw(source.name(), block.height);
+            times.push_back(Instant::now());
+            times.drain(..times.len().saturating_sub(PACE));
             *failures = 0;
             seen = block.height;
             blocks.send(block).await.map_err(|_| FeedFailure::Unread)?;

@@ -81,7 +81,7 @@ impl Follower {
         out: watch::Sender<Published>,
     ) -> Self {
         let now = Instant::now();
-        let sdk = Sdk::new(pool.clone(), &chain.grpc);
+        let sdk = Sdk::new(pool.clone());
         Self {
             chain,
             pool,

@@ -16,7 +16,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
 /// Whom to trust and who to be.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Tls {
     /// PEM file of the authorities to trust; the system's where there is none.
     pub ca: Option<PathBuf>,
@@ -69,6 +69,7 @@ pub struct Answer {
 #[derive(Clone, Debug)]
 pub struct Http {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    tls: Arc<ClientConfig>,
 }
 
 impl Http {
@@ -77,12 +78,18 @@ impl Http {
         let mut tcp = HttpConnector::new();
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
+        let tls = client_config(tls)?;
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(client_config(tls)?)
+            .with_tls_config(tls.clone())
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
-        Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector) })
+        Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector), tls: Arc::new(tls) })
+    }
+
+    /// What it trusts and is, for what speaks something else than HTTP/1 over TLS.
+    pub fn tls(&self) -> &Arc<ClientConfig> {
+        &self.tls
     }
 
     /// One exchange, ended after `deadline` whatever the other side does, with an answer of at most `largest` bytes.

@@ -1,15 +1,16 @@
 //! One CometBFT RPC endpoint: requests out, checked answers in. Every request has a deadline and every answer a limit.
 
-use super::http::{Answer, Http, HttpFailure};
-use crate::config::Endpoint;
+use super::http::{Answer, HttpFailure};
+use super::reach::Reach;
+use super::source::{Fault, patience};
 use crate::decode::{self, DecodeError};
 use crate::event::{Block, Claims};
+use crate::health::Class;
 use crate::set::Set;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use comet::rpc;
-use http_body_util::Full;
-use hyper::body::Bytes;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -27,11 +28,19 @@ pub enum RpcFailure {
     #[error(transparent)]
     Http(#[from] HttpFailure),
     /// Every endpoint was put aside.
-    #[error("every endpoint is of another chain")]
+    #[error("every endpoint is put aside, or asked for less traffic")]
     NoneLeft,
     /// An HTTP error without a JSON-RPC answer in it.
     #[error("HTTP status {0}")]
     Status(u16),
+    /// It asks for less traffic.
+    #[error("HTTP status {status}: wants no request for {} s", .patience.as_secs())]
+    Limited {
+        /// 429 or 503.
+        status: u16,
+        /// For how long.
+        patience: Duration,
+    },
     /// A refusal by the node.
     #[error(transparent)]
     Node(#[from] rpc::RpcError),
@@ -50,26 +59,81 @@ pub enum RpcFailure {
     },
 }
 
+#[derive(Deserialize)]
+struct Headers {
+    #[serde(default, deserialize_with = "rpc::number::nullable")]
+    block_metas: Vec<Meta>,
+}
+
+#[derive(Deserialize)]
+struct Meta {
+    block_id: rpc::BlockId,
+    header: rpc::Header,
+}
+
 /// A client of one endpoint; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Client {
-    http: Http,
-    endpoint: Endpoint,
+    reach: Reach,
+}
+
+impl Fault for RpcFailure {
+    fn class(&self) -> Class {
+        match self {
+            Self::Http(HttpFailure::Unreachable(_)) => Class::Unreachable,
+            Self::Http(HttpFailure::Timeout(_)) => Class::Timeout,
+            Self::Http(HttpFailure::TooLarge(_)) => Class::TooLarge,
+            Self::Status(_) => Class::Http,
+            Self::Limited { .. } | Self::NoneLeft => Class::RateLimited,
+            Self::Node(error) if lowest(&error.data).is_some() || is_ahead(&error.data) => Class::Unavailable,
+            Self::Node(_) | Self::App { .. } => Class::Refused,
+            Self::Decode(DecodeError::Chain { .. }) => Class::Foreign,
+            Self::Decode(_) => Class::Garbage,
+        }
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        match self {
+            Self::Limited { patience, .. } => Some(*patience),
+            _ => None,
+        }
+    }
+
+    fn lowest(&self) -> Option<i64> {
+        match self {
+            Self::Node(error) => lowest(&error.data),
+            _ => None,
+        }
+    }
+}
+
+/// `height 5 is not available, lowest height is 9`
+fn lowest(text: &str) -> Option<i64> {
+    let (_, rest) = text.split_once("lowest height is ")?;
+    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// `height 9 must be less than or equal to the current blockchain height 5`
+fn is_ahead(text: &str) -> bool {
+    text.contains("must be less than or equal to the current")
 }
 
 impl Client {
     /// A client; nothing is connected yet.
-    pub fn new(endpoint: Endpoint, http: Http) -> Self {
-        Self { http, endpoint }
+    pub fn new(reach: Reach) -> Self {
+        Self { reach }
     }
 
     /// Where it asks.
-    pub fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+    pub fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     async fn call<T: DeserializeOwned>(&self, method: &'static str, params: Value) -> Result<T, RpcFailure> {
-        let Answer { status, body, .. } = self.exchange(method, params).await?;
+        let Answer { status, headers, body } = self.exchange(method, params).await?;
+        if let Some(patience) = patience(status, &headers) {
+            return Err(RpcFailure::Limited { status, patience });
+        }
         let envelope: Result<rpc::Envelope<T>, _> = decode::json(method, &body);
         match envelope {
             Ok(envelope) => Ok(envelope.into_result()?),
@@ -80,11 +144,8 @@ impl Client {
 
     async fn exchange(&self, method: &str, params: Value) -> Result<Answer, RpcFailure> {
         let body = serde_json::to_vec(&rpc::Request::new(1, method, params)).unwrap_or_default();
-        let request = hyper::Request::post(format!("{}/", self.endpoint.url()))
-            .header("content-type", "application/json")
-            .body(Full::new(Bytes::from(body)))
-            .map_err(|e| HttpFailure::Unreachable(e.to_string()))?;
-        Ok(self.http.send(request, TIMEOUT, LARGEST).await?)
+        let request = self.reach.request(hyper::Method::POST, "/").header("content-type", "application/json");
+        Ok(self.reach.send(request, body, TIMEOUT, LARGEST).await?)
     }
 
     /// Where the node stands.
@@ -103,6 +164,15 @@ impl Client {
             return Err(DecodeError::Height { found: block.height, expected: height }.into());
         }
         Ok(block)
+    }
+
+    /// Id of the block of `height`, in upper-case hex. Costs the node little, unlike the block.
+    pub async fn block_hash(&self, height: i64) -> Result<String, RpcFailure> {
+        let params = json!({ "minHeight": height.to_string(), "maxHeight": height.to_string() });
+        let answer: Headers = self.call("blockchain", params).await?;
+        let found = answer.block_metas.into_iter().find(|m| m.header.height == height);
+        let missing = || DecodeError::Shape { what: "blockchain", reason: "the header is not in it".into() };
+        Ok(found.ok_or_else(missing)?.block_id.hash)
     }
 
     /// What x/slashing emitted in the block of `height`.

@@ -1,10 +1,8 @@
 //! The daemon: starts what the configuration says, serves until it is told to stop, and follows a new configuration
 //! without disturbing what did not change.
 
-use super::history::HistoryError;
-use super::http::{Http, Tls, TlsError};
 use super::server::{self, Door, DoorError};
-use super::supervise::Chains;
+use super::supervise::{Chains, StartError};
 use crate::config::Config;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,12 +20,9 @@ pub enum RunError {
         /// Why.
         source: std::io::Error,
     },
-    /// A history cannot be used.
+    /// A chain cannot be watched.
     #[error(transparent)]
-    History(#[from] HistoryError),
-    /// TLS cannot be set up.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
+    Start(#[from] StartError),
     /// The page's certificates or tokens cannot be used.
     #[error(transparent)]
     Door(#[from] DoorError),
@@ -45,7 +40,7 @@ pub async fn run(
     let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
     let (door, doors) = watch::channel(Arc::new(open(&config)?));
-    let mut chains = Chains::new(Http::new(&Tls::default())?);
+    let mut chains = Chains::new();
     chains.apply(&config).await?;
     // Services go here, each as `let mut x = Service::new("x")` with an `x.apply(…)` below and at a reload: one starts
     // again only when its own section has changed.

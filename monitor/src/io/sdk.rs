@@ -4,7 +4,6 @@
 use super::grpc;
 use super::pool::Pool;
 use super::rpc::RpcFailure;
-use crate::config::Endpoint;
 use crate::decode::DecodeError;
 use crate::rest;
 use comet::sdk::slashing::{self, SigningInfo};
@@ -14,7 +13,6 @@ use prost::Message;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tonic::transport::Channel;
 
 const PAGE: u64 = 200;
 /// 100,000 validators; a server that pages for ever is cut off.
@@ -52,16 +50,14 @@ pub enum SdkFailure {
 #[derive(Clone, Debug)]
 pub struct Sdk {
     pool: Arc<Pool>,
-    channels: Vec<Channel>,
     /// Found to be of SDK 0.39: it answers amino only.
     amino: Arc<AtomicBool>,
 }
 
 impl Sdk {
-    /// Over the gRPC endpoints first, then over `pool`.
-    pub fn new(pool: Arc<Pool>, endpoints: &[Endpoint]) -> Self {
-        let channels = endpoints.iter().filter_map(grpc::channel).collect();
-        Self { pool, channels, amino: Arc::default() }
+    /// Over the gRPC endpoints of `pool` first, then over RPC.
+    pub fn new(pool: Arc<Pool>) -> Self {
+        Self { pool, amino: Arc::default() }
     }
 
     /// The endpoints it asks.
@@ -87,8 +83,8 @@ impl Sdk {
         A: Message + Default + 'static,
     {
         if height == 0 {
-            for channel in &self.channels {
-                match grpc::unary::<Q, A>(channel, path, query.clone(), 0).await {
+            for source in self.pool.grpc() {
+                match source.ask(grpc::unary::<Q, A>(&source.client, path, query.clone(), 0)).await {
                     Ok((answer, at)) => return Ok((answer, at.unwrap_or(0))),
                     Err(status) if status.code() == tonic::Code::Unimplemented => {
                         return Err(SdkFailure::NoModule);
@@ -109,9 +105,9 @@ impl Sdk {
             }
             Err(error) if is_unknown(&error) => Err(SdkFailure::NoModule),
             Err(error) if height > 0 => {
-                for channel in &self.channels {
-                    if let Ok((answer, Some(at))) =
-                        grpc::unary::<Q, A>(channel, path, query.clone(), height).await
+                for source in self.pool.grpc() {
+                    let ask = grpc::unary::<Q, A>(&source.client, path, query.clone(), height);
+                    if let Ok((answer, Some(at))) = source.ask(ask).await
                         && at == height
                     {
                         return Ok((answer, at));

@@ -86,6 +86,8 @@ impl Shared {
             blind: age.unwrap_or(served.started.elapsed().as_secs_f64()) > patience,
             chain: view,
             sources: served.pool.view(),
+            source_forked: served.pool.disputed(),
+            source_below: served.pool.below().map(|(tip, _)| tip),
             feed,
             data_age_seconds: age,
             compat: served.compat.clone(),

@@ -6,8 +6,8 @@
 use super::feed;
 use super::follow::{Follower, Published};
 use super::history::{History, HistoryError};
-use super::http::Http;
 use super::pool::Pool;
+use super::reach::{Clients, ReachError};
 use super::server::Served;
 use crate::chain::State;
 use crate::config::{self, Config};
@@ -60,10 +60,20 @@ impl<C: PartialEq + Clone> Service<C> {
     }
 }
 
+/// Why a chain cannot be watched.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its history cannot be used.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// The secrets of one of its endpoints cannot.
+    #[error(transparent)]
+    Reach(#[from] ReachError),
+}
+
 /// All chains that are watched.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Chains {
-    http: Http,
     running: Vec<Running>,
     served: watch::Sender<Vec<Served>>,
 }
@@ -78,8 +88,8 @@ struct Running {
 
 impl Chains {
     /// No chain yet.
-    pub fn new(http: Http) -> Self {
-        Self { http, running: Vec::new(), served: watch::channel(Vec::new()).0 }
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// The chains in the order of the configuration, as they are from time to time.
@@ -88,14 +98,22 @@ impl Chains {
     }
 
     /// Starts, stops and exchanges chains until they are those of `config`; says how many. After an error everything is
-    /// as it was before.
-    pub async fn apply(&mut self, config: &Config) -> Result<usize, HistoryError> {
-        let same = |r: &Running, c: &config::Chain| r.config == *c && r.data_dir == config.data_dir;
+    /// as it was before. Certificates and tokens are read again; a chain whose tokens changed is exchanged.
+    pub async fn apply(&mut self, config: &Config) -> Result<usize, StartError> {
+        let mut clients = Clients::default();
+        let mut pools = Vec::new();
+        for chain in &config.chains {
+            pools.push(Arc::new(Pool::new(chain, &mut clients)?));
+        }
+        let wanted = |id: &str| config.chains.iter().zip(&pools).find(|(c, _)| c.id == id);
+        let same = |r: &Running, c: &config::Chain, pool: &Pool| {
+            r.config == *c && r.data_dir == config.data_dir && r.served.pool.same(pool)
+        };
         // First what may fail without harm: chains that were not there before.
         let mut fresh = Vec::new();
-        for chain in &config.chains {
+        for (chain, pool) in config.chains.iter().zip(&pools) {
             if !self.running.iter().any(|r| r.config.id == chain.id) {
-                fresh.push(start(chain, &config.data_dir, &self.http)?);
+                fresh.push(start(chain, &config.data_dir, pool.clone())?);
             }
         }
         let mut changed = fresh.len();
@@ -104,14 +122,14 @@ impl Chains {
         }
         let mut old = std::mem::replace(&mut self.running, fresh);
         for mut running in old.drain(..) {
-            match config.chains.iter().find(|c| c.id == running.config.id) {
-                Some(chain) if same(&running, chain) => self.running.push(running),
-                Some(chain) => {
+            match wanted(&running.config.id) {
+                Some((chain, pool)) if same(&running, chain, pool) => self.running.push(running),
+                Some((chain, pool)) => {
                     changed += 1;
                     running.tasks.shutdown().await;
                     tracing::info!(chain = %chain.id, "its configuration changed, starting it again");
                     // Its own file was open a moment ago; if it cannot be opened now, the disk has failed.
-                    match start(chain, &config.data_dir, &self.http) {
+                    match start(chain, &config.data_dir, pool.clone()) {
                         Ok(new) => self.running.push(new),
                         Err(error) => tracing::error!(chain = %chain.id, %error, "not watched any more"),
                     }
@@ -137,12 +155,11 @@ impl Chains {
     }
 }
 
-fn start(chain: &config::Chain, data_dir: &Path, http: &Http) -> Result<Running, HistoryError> {
+fn start(chain: &config::Chain, data_dir: &Path, pool: Arc<Pool>) -> Result<Running, HistoryError> {
     let mut history = History::open(data_dir, &chain.id)?;
     let state = State::restore(history.load()?);
     let restored = state.head().map(|h| h.height);
     tracing::info!(chain = %chain.id, ?restored, "history opened");
-    let pool = Arc::new(Pool::new(&chain.id, &chain.rpc, http));
     let empty = Published {
         view: Arc::new(view::chain(&chain.id, &state, &chain.watch)),
         feed: None,
@@ -167,6 +184,11 @@ async fn refresh(pool: Arc<Pool>, index: usize) {
     loop {
         pool.refresh_one(index).await;
         let streaming = pool.streaming.load(Ordering::Relaxed);
-        tokio::time::sleep(Duration::from_millis(if streaming { 5000 } else { 500 })).await;
+        let pause = match (pool.is_rpc(index), streaming) {
+            (true, false) => 500,
+            (true, true) => 5000,
+            (false, _) => 30_000,
+        };
+        tokio::time::sleep(Duration::from_millis(pause)).await;
     }
 }

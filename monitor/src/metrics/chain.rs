@@ -26,5 +26,11 @@ pub(super) const FAMILIES: &[(&str, &str, Value<Snapshot>)] = &[
         Some(count(s.chain.unknown_heights))
     }),
     ("chain_data_age_seconds", "Time since the last new block arrived.", |s| s.data_age_seconds),
+    ("chain_source_forked", "1 when endpoints disagree on a block and none is proved right.", |s| {
+        Some(flag(s.source_forked.is_some()))
+    }),
+    ("chain_source_below", "1 when every endpoint is below the last counted block.", |s| {
+        Some(flag(s.source_below.is_some()))
+    }),
     ("chain_blind", "1 when no new block arrived for too long.", |s| Some(flag(s.blind))),
 ];

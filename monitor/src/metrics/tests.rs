@@ -44,6 +44,8 @@ fn snapshots() -> Vec<Snapshot> {
     };
     let source = SourceView {
         endpoint: "127.0.0.1:26657".into(),
+        transport: "rpc",
+        errors_by_class: vec![("timeout", 2)],
         up: true,
         height: Some(101),
         ..SourceView::default()

@@ -175,10 +175,10 @@ async fn another_chain_is_quarantined_and_a_hung_endpoint_given_up() {
     assert_eq!(chain["sources"][0]["quarantined"], true);
     assert_eq!(chain["sources"][0]["errors"], 1, "said once, not at every status");
     let metrics = daemon.get("/metrics").await.1;
-    assert!(
-        metrics
-            .contains(&format!("source_quarantined{{chain_id=\"fake-1\",source=\"{}\"}} 1", other.address))
-    );
+    assert!(metrics.contains(&format!(
+        "source_quarantined{{chain_id=\"fake-1\",source=\"{}\",transport=\"rpc\"}} 1",
+        other.address
+    )));
     daemon.stop().await;
 }
 
