@@ -8,6 +8,7 @@ mod floor;
 mod many;
 mod monitor;
 mod node;
+mod sentry;
 mod signer;
 mod stats;
 
@@ -17,21 +18,34 @@ use anyhow::Result;
 struct Plan {
     signer: bool,
     monitor: bool,
+    sentry: bool,
     requests: usize,
     chains: usize,
     paced: usize,
     blocks: usize,
+    sentries: usize,
 }
 
 fn main() -> Result<()> {
-    let mut plan =
-        Plan { signer: true, monitor: true, requests: 5_000, chains: 100, paced: 3_000, blocks: 4_000 };
+    let mut plan = Plan {
+        signer: true,
+        monitor: true,
+        sentry: true,
+        requests: 5_000,
+        chains: 100,
+        paced: 3_000,
+        blocks: 4_000,
+        sentries: 10,
+    };
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
-            "signer" => plan.monitor = false,
-            "monitor" => plan.signer = false,
-            "--smoke" => (plan.requests, plan.paced, plan.blocks) = (500, 500, 500),
-            other => anyhow::bail!("unknown argument {other}\ntry: tests/bench [signer|monitor] [--smoke]"),
+            "signer" => (plan.monitor, plan.sentry) = (false, false),
+            "monitor" => (plan.signer, plan.sentry) = (false, false),
+            "sentry" => (plan.signer, plan.monitor) = (false, false),
+            "--smoke" => (plan.requests, plan.paced, plan.blocks, plan.sentries) = (500, 500, 500, 2),
+            other => {
+                anyhow::bail!("unknown argument {other}\ntry: tests/bench [signer|monitor|sentry] [--smoke]")
+            }
         }
     }
     if plan.signer {
@@ -40,6 +54,9 @@ fn main() -> Result<()> {
     }
     if plan.monitor {
         monitor::measure(plan.blocks)?;
+    }
+    if plan.sentry {
+        sentry::measure(20, plan.sentries)?;
     }
     Ok(())
 }
