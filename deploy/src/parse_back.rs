@@ -32,6 +32,8 @@ pub fn parse_back(file: &File) -> Result<(), ParseBackError> {
         Part::Monitor => {
             palisade_monitor::config::Config::parse(&file.text, target).map(drop).map_err(|e| e.to_string())
         }
+        // A node takes any TOML; `render::node` has read it back as the audit does.
+        Part::Node => file.text.parse::<toml::Table>().map(drop).map_err(|e| e.to_string()),
     };
     read.map_err(|reason| {
         // The daemon's own advice names its file; here the fleet file is to be changed.

@@ -2,10 +2,14 @@
 //! its file.
 
 mod monitor;
+mod node;
 mod quote;
 mod signer;
 
-use palisade_sentry::{Fleet, Report, Severity, audit};
+use std::collections::BTreeMap;
+
+use palisade_sentry::node_config::{self, EditError};
+use palisade_sentry::{Fleet, NodeName, Report, Severity, audit};
 
 use crate::parse_back::{ParseBackError, parse_back};
 use crate::tree::Tree;
@@ -20,7 +24,12 @@ pub struct Rendered {
     pub tree: Tree,
     /// The audit of the fleet.
     pub report: Report,
+    /// Nodes whose line nobody says, and whose settings are therefore not rendered.
+    pub without_line: Vec<NodeName>,
 }
+
+/// Files of nodes as they are now, to bring the settings into.
+pub type Homes = BTreeMap<(NodeName, node_config::File), String>;
 
 /// Why a fleet is not rendered.
 #[derive(Debug, thiserror::Error)]
@@ -28,16 +37,28 @@ pub enum RenderError {
     /// The audit found errors.
     #[error("the audit found {} error(s), so nothing is rendered\ntry: palisade sentry audit shows each with its fix", .0.count(Severity::Error))]
     Refused(Report),
+    /// A node's own file cannot be changed.
+    #[error("{node}: {file}: {source}")]
+    Edit {
+        /// Whose.
+        node: NodeName,
+        /// Which.
+        file: &'static str,
+        /// Why.
+        source: EditError,
+    },
     /// The program that will read a file does not accept it.
     #[error(transparent)]
     ParseBack(#[from] ParseBackError),
 }
 
-/// Renders every file of every host.
+/// Renders every file of every host. A node's files are its own from `homes` with the settings brought in, or else the
+/// settings alone.
 ///
 /// # Errors
-/// The audit rejects the fleet, or a daemon would refuse its file.
-pub fn render(fleet: &Fleet) -> Result<Rendered, RenderError> {
+/// The audit rejects the fleet or what a node's files would say, a file of a node cannot be changed, or a daemon would refuse its
+/// own.
+pub fn render(fleet: &Fleet, homes: &Homes) -> Result<Rendered, RenderError> {
     let report = audit(fleet);
     if report.fails(Severity::Error) {
         return Err(RenderError::Refused(report));
@@ -49,6 +70,15 @@ pub fn render(fleet: &Fleet) -> Result<Rendered, RenderError> {
     for monitor in fleet.monitors() {
         tree.insert(monitor::file(fleet, monitor));
     }
+    let mut without_line = Vec::new();
+    for view in fleet.views() {
+        match view.node.line {
+            Some(line) => {
+                node::files(fleet, view, line, homes)?.into_iter().for_each(|file| tree.insert(file))
+            }
+            None => without_line.push(view.node.name.clone()),
+        }
+    }
     tree.files.values().try_for_each(parse_back)?;
-    Ok(Rendered { tree, report })
+    Ok(Rendered { tree, report, without_line })
 }

@@ -6,7 +6,7 @@ use palisade_sentry::Fleet;
 
 use crate::manifest::{Entry, Manifest};
 
-/// Which daemon of the kit a file belongs to, and so which role of the Ansible collection copies it.
+/// Whose file it is, and so which role of the Ansible collection copies it. No role of ours touches a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
@@ -14,6 +14,8 @@ pub enum Part {
     Signer,
     /// `palisade-monitor`
     Monitor,
+    /// A node of the chain.
+    Node,
 }
 
 /// One file of one host.

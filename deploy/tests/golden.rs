@@ -3,13 +3,14 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use palisade::{parse_back::parse_back, render::render};
+use palisade::parse_back::parse_back;
+use palisade::render::{Homes, render};
 use palisade_sentry::io::fleet_file::load;
 
 fn rendered(example: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(example);
     let fleet = load(&path).unwrap_or_else(|e| panic!("{e}"));
-    let rendered = render(&fleet).unwrap_or_else(|e| panic!("{e}"));
+    let rendered = render(&fleet, &Homes::new()).unwrap_or_else(|e| panic!("{e}"));
     let mut text = String::new();
     for (path, file) in &rendered.tree.files {
         parse_back(file).unwrap_or_else(|e| panic!("{e}"));

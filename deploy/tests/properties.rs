@@ -1,6 +1,6 @@
 //! Rendering is deterministic, and the order of the hosts in the file does not matter.
 
-use palisade::render::render;
+use palisade::render::{Homes, render};
 use palisade_sentry::resolve;
 use proptest::prelude::*;
 
@@ -18,7 +18,7 @@ fn split(fleet: &str) -> (&str, Vec<&str>) {
 
 fn files(fleet: &str) -> (Vec<(String, String)>, String) {
     let fleet = resolve(fleet).unwrap_or_else(|e| panic!("{e}"));
-    let tree = render(&fleet).unwrap_or_else(|e| panic!("{e}")).tree;
+    let tree = render(&fleet, &Homes::new()).unwrap_or_else(|e| panic!("{e}")).tree;
     let manifest = tree.manifest(&fleet).text();
     (tree.files.into_iter().map(|(path, file)| (path, file.text)).collect(), manifest)
 }

@@ -1,13 +1,14 @@
 //! What is not rendered: a fleet that the audit rejects, and a file that its daemon would not read.
 
-use palisade::render::{RenderError, render};
+use palisade::render::{Homes, RenderError, render};
+use palisade_sentry::node_config::File;
 use palisade_sentry::resolve;
 
 const CLASSIC: &str = include_str!("../../examples/fleet-classic.toml");
 
 fn edited(from: &str, to: &str) -> Result<palisade::render::Rendered, RenderError> {
     assert!(CLASSIC.contains(from));
-    render(&resolve(&CLASSIC.replacen(from, to, 1)).unwrap_or_else(|e| panic!("{e}")))
+    render(&resolve(&CLASSIC.replacen(from, to, 1)).unwrap_or_else(|e| panic!("{e}")), &Homes::new())
 }
 
 #[test]
@@ -45,4 +46,31 @@ fn what_the_daemon_would_not_read_is_refused() {
         );
         assert_eq!(text.matches("try: ").count(), 1, "{text}");
     }
+}
+
+#[test]
+fn a_nodes_own_files_are_kept_and_judged() {
+    let fleet = resolve(CLASSIC).unwrap();
+    let name = fleet.nodes().find(|n| n.name.host == "sentry-1").unwrap().name.clone();
+    let with = |file, text: &str| render(&fleet, &Homes::from([((name.clone(), file), text.to_owned())]));
+    let rendered =
+        with(File::Config, "# mine\ndb_backend = \"pebbledb\" # kept\n[p2p]\npex = false\n").unwrap();
+    let path = format!("sentry-1/etc/palisade/nodes/{}/config/config.toml", name.chain);
+    let text = &rendered.tree.files[&path].text;
+    assert!(
+        text.starts_with("# mine\ndb_backend = \"pebbledb\" # kept\n") && text.contains("pex = true"),
+        "{text}"
+    );
+    assert!(matches!(with(File::Config, "[p2p"), Err(RenderError::Edit { .. })));
+    // What the render does not decide can still be what the audit rejects.
+    let unread = with(File::App, "[state-sync]\nsnapshot-interval = \"often\"\n");
+    let Err(RenderError::Refused(report)) = &unread else { panic!("{unread:?}") };
+    assert_eq!(report.findings[0].rule, "config_values_read");
+}
+
+#[test]
+fn a_node_of_no_known_line_is_named() {
+    let rendered = edited("node_line = \"0.38\"", "").unwrap();
+    assert_eq!(rendered.without_line.len(), resolve(CLASSIC).unwrap().nodes().count());
+    assert!(rendered.tree.files.keys().all(|path| !path.contains("/nodes/")));
 }

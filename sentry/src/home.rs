@@ -5,9 +5,10 @@
 
 use crate::addrbook;
 use crate::finding::{Finding, Subject};
-use crate::fleet::{Fleet, NodeName};
+use crate::fleet::{Fleet, NodeName, View};
 use crate::live::Trace;
-use crate::node_config::Read;
+use crate::node_config::{Read, read};
+use crate::node_line::NodeLine;
 use crate::peer::NodeId;
 
 /// One home.
@@ -52,6 +53,25 @@ pub struct FileMode {
 }
 
 impl Home {
+    /// A home that is nothing but these two files: what a render is judged by before it is written.
+    pub fn of_text(fleet: &Fleet, view: View<'_>, line: NodeLine, config: &str, app: Option<&str>) -> Self {
+        let config = read(config, app, Some(line), Some(view.settings));
+        let of = config
+            .settings
+            .clone()
+            .map(|settings| (view.node.name.clone(), fleet.with_settings(&view.node.name, settings)));
+        Self {
+            subject: (&view.node.name).into(),
+            of,
+            config,
+            node_key: None,
+            validator_key: None,
+            book: None,
+            genesis: None,
+            files: Vec::new(),
+        }
+    }
+
     /// What a rule about plans says about this node with the settings of its home; nothing without a fleet.
     pub(crate) fn as_planned(&self, check: fn(&Fleet) -> Vec<Finding>) -> Option<Vec<Finding>> {
         let (node, fleet) = self.of.as_ref()?;

@@ -1,13 +1,14 @@
 //! `palisade render`: reads the fleet, renders it, compares or writes. Exit 0 good, 1 refused or different, 2 error.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use palisade_sentry::io::fleet_file;
-use palisade_sentry::report;
+use palisade_sentry::io::{fleet_file, kept_file};
+use palisade_sentry::node_config::File;
+use palisade_sentry::{Fleet, report};
 
 use super::out_dir::{self, Change};
-use crate::render::{RenderError, render};
+use crate::render::{Homes, RenderError, render};
 
 /// Arguments of `palisade render`.
 #[derive(Clone, Debug, clap::Args)]
@@ -17,6 +18,10 @@ pub struct RenderArgs {
     /// Directory that gets `<host>/etc/palisade/….toml` and `manifest.json`.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+    /// Directory with the nodes' own files, `<host>/<chain>/config/config.toml` and `app.toml`: whole files are rendered from them.
+    /// Without it, or for a node that is not in it, the settings alone.
+    #[arg(long, value_name = "DIR")]
+    pub homes: Option<PathBuf>,
     /// Write nothing; exit 1 if DIR is not what would be written.
     #[arg(long)]
     pub check: bool,
@@ -40,14 +45,15 @@ pub struct Outcome {
 pub fn run(args: &RenderArgs) -> anyhow::Result<Outcome> {
     let fleet = fleet_file::load(&args.fleet)?;
     let source = args.fleet.display().to_string();
-    let rendered = match render(&fleet) {
+    let homes = args.homes.as_deref().map(|dir| homes(dir, &fleet)).transpose()?.unwrap_or_default();
+    let rendered = match render(&fleet, &homes) {
         Ok(rendered) => rendered,
         Err(error) => match &error {
             RenderError::Refused(found) => {
                 let notes = format!("{}error: {error}\n", report::text(found, &source));
                 return Ok(Outcome { notes, code: 1, ..Outcome::default() });
             }
-            RenderError::ParseBack(_) => return Err(error.into()),
+            RenderError::ParseBack(_) | RenderError::Edit { .. } => return Err(error.into()),
         },
     };
     let manifest = rendered.tree.manifest(&fleet);
@@ -69,9 +75,35 @@ pub fn run(args: &RenderArgs) -> anyhow::Result<Outcome> {
         };
         let _ = writeln!(text, "{word:<8} {}", args.out.join(path).display());
     }
-    let notes = match rendered.report.findings.as_slice() {
+    let mut notes = match rendered.report.findings.as_slice() {
         [] => String::new(),
         _ => report::text(&rendered.report, &source),
     };
+    for node in &rendered.without_line {
+        let _ = writeln!(notes, "{node}: its settings are not rendered, because nobody says its node_line");
+    }
     Ok(Outcome { text, notes, code: u8::from(args.check && differs) })
+}
+
+/// The files that are there.
+fn homes(dir: &Path, fleet: &Fleet) -> anyhow::Result<Homes> {
+    let mut homes = Homes::new();
+    for node in fleet.nodes() {
+        for file in [File::Config, File::App] {
+            let path = dir.join(&node.name.host).join(&node.name.chain).join(file.path());
+            if path.exists() {
+                homes.insert(
+                    (node.name.clone(), file),
+                    kept_file::read(&path, file.path())?.text().to_owned(),
+                );
+            }
+        }
+    }
+    if homes.is_empty() {
+        anyhow::bail!(
+            "{} holds no file of a node of this fleet\ntry: <host>/<chain>/config/config.toml below it",
+            dir.display()
+        );
+    }
+    Ok(homes)
 }
