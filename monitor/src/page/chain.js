@@ -23,7 +23,7 @@ const COLUMNS = [
 const ORDER = {
   power: (v) => [v.rank === null ? 1 : 0, v.rank ?? 0],
   name: (v) => [0, name(v).toLowerCase()],
-  missed: (v) => [-misses(v.flags), -v.missed],
+  missed: (v, heights) => [-misses(v.flags.slice(-heights)), -v.missed],
   window: (v) => [-(v.window_missed ?? -1), v.rank ?? 1e9],
   jail: (v) => [v.tombstoned ? 3 : v.jailed ? 0 : v.blocks_to_jail === null ? 2 : 1, v.blocks_to_jail ?? 0],
 };
@@ -90,7 +90,7 @@ export function mount(root, model) {
     const key = ORDER[ui.sort];
     const sign = ui.down ? -1 : 1;
     const keep = (v) => !ui.filter || name(v).toLowerCase().includes(ui.filter) || v.valoper.includes(ui.filter) || v.address.toLowerCase().includes(ui.filter);
-    return chain.validators.filter(keep).map((v) => [ui.own && v.own ? 0 : 1, key(v), v])
+    return chain.validators.filter(keep).map((v) => [ui.own && v.own ? 0 : 1, key(v, ui.heights || 100), v])
       .sort((a, b) => (a[0] - b[0]) || sign * compare(a[1], b[1]) || (a[2].rank ?? 1e9) - (b[2].rank ?? 1e9)).map((item) => item[2]);
   }
 
@@ -272,6 +272,8 @@ export function mount(root, model) {
     }
     trouble(alarms, chain.troubles.map((t) => ({ ...t, href: validatorPath(chain.chain_id, t) })));
     ownCards(cards, chain);
+    // Sorted by what is on the screen.
+    if (ui.tables[0]) ui.heights = heights(ui.tables[0].heads[2].clientWidth - 6);
     const rows = fitting(chain);
     set(title, wall && rows.length < chain.validators.length ? `${count(rows.length)} of ${count(chain.validators.length)} validators, closest to jail first` : ui.filter ? `${rows.length} of ${count(chain.validators.length)} validators` : `${count(chain.validators.length)} validators`);
     const number = shape(rows.length);

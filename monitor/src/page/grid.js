@@ -15,7 +15,7 @@ export function readPalette() {
 }
 
 // A canvas in device pixels; null while it has no size.
-export function surface(canvas, width, height) {
+export function surface(canvas, width, height, styled) {
   const scale = window.devicePixelRatio || 1;
   const w = Math.round(width * scale);
   const h = Math.round(height * scale);
@@ -23,8 +23,11 @@ export function surface(canvas, width, height) {
   if (canvas.width !== w || canvas.height !== h) {
     canvas.width = w;
     canvas.height = h;
-    canvas.style.width = width + "px";
-    canvas.style.height = height + "px";
+    // One that the style sheet sizes must go on following it.
+    if (!styled) {
+      canvas.style.width = width + "px";
+      canvas.style.height = height + "px";
+    }
   }
   const context = canvas.getContext("2d");
   context.clearRect(0, 0, w, h);
@@ -58,7 +61,7 @@ export function line({ context, scale }, left, top, width, height, flags, rounds
 export function draw(canvas, flags, rounds) {
   const key = [flags, rounds, canvas.clientWidth, canvas.clientHeight, palette.signed].join(" ");
   if (canvas.drawn === key) return;
-  const on = surface(canvas, canvas.clientWidth, canvas.clientHeight);
+  const on = surface(canvas, canvas.clientWidth, canvas.clientHeight, true);
   if (!on) return;
   canvas.drawn = key;
   if (flags === "late") line(on, 0, 0, on.w, on.h, "s", "1");
