@@ -277,11 +277,9 @@ fn count(state: &mut State, block: &Block, changes: &mut Vec<Change>) -> Result<
         changes.extend(step.jailed.iter().map(|a| Change::Jailed { address: *a, height: block.height }));
         if let Some(claims) = &block.claims {
             let before = changes.len();
-            witness::check(windows, &step, claims, block.height, changes);
-            let jailed =
-                claims.jailed.iter().filter(|a| !step.jailed.contains(a)).map(|a| Outside::Jailed(*a));
-            let rotated = claims.rotated.iter().map(|(old, new)| Outside::Rotated { old: *old, new: *new });
-            state.outside.extend(jailed.chain(rotated).map(|what| (block.height, what)));
+            witness::check(windows, &step, claims, block.evidence > 0, block.height, changes);
+            let outside = witness::outside(claims, &step, block.evidence > 0);
+            state.outside.extend(outside.into_iter().map(|what| (block.height, what)));
             state.outside.drain(..state.outside.len().saturating_sub(RECENT));
             let contradicts = |c: &&Change| matches!(c, Change::Contradicted { .. });
             state.suspicions.extend(changes[before..].iter().filter(contradicts).map(|_| block.height));

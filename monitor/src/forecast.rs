@@ -7,7 +7,7 @@ pub mod habit;
 pub mod outlook;
 pub mod walk;
 
-use crate::jailing::{Params, Window};
+use crate::jailing::{Params, Partial, Window};
 
 /// The distance to jail of a validator that misses every block from now on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub fn to_jail(window: &Window, params: &Params, height: i64) -> ToJail {
     let needed = max_missed - window.missed + 1;
     let Some(bits) = &window.bits else {
         // Unknown slots count as clear: the earliest block that what is known allows.
-        let known = window.partial.as_ref().map(|partial| partial.bits());
+        let known = window.partial.as_ref().filter(|_| needed > 0).map(Partial::bits);
         let nth = usize::try_from(needed.max(1)).unwrap_or(usize::MAX);
         let walked = known.and_then(|bits| bits.position(params.slots(), window.slot(params), false, nth));
         let walked = walked.and_then(|k| i64::try_from(k).ok()).unwrap_or(needed);

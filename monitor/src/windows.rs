@@ -89,8 +89,10 @@ pub struct Step {
 /// What other modules did to a validator in a block, as its events tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outside {
-    /// Jailed, for double signing or by a module of the chain's own.
+    /// Jailed for what it signed, or by a module of the chain's own: its window is kept.
     Jailed(Address),
+    /// Jailed for what it did not sign, where only the chain could know: its window is cleared.
+    Idle(Address),
     /// Its consensus key was rotated (SDK 0.55): signing info and bitmap have a new address.
     Rotated {
         /// Address of the old key.
@@ -117,8 +119,11 @@ impl Windows {
                 if self.rules.renews_start {
                     entry.window.start_height = bonded;
                 }
-                entry.jailed = false;
-                entry.jailed_since = bonded;
+                // Not when it was jailed since: in the blocks before, which it was in the set of already once more.
+                if entry.jailed_since <= bonded {
+                    entry.jailed = false;
+                    entry.jailed_since = bonded;
+                }
             }
             if *flag == Flag::Unknown {
                 continue;
@@ -148,7 +153,17 @@ impl Windows {
     /// What x/slashing did not decide itself, in the block of `height`, after its own part.
     pub fn outside(&mut self, what: Outside, height: i64) {
         match what {
-            Outside::Jailed(address) => self.jail(&address, height),
+            Outside::Jailed(address) => {
+                let _ = self.jail(&address, height);
+            }
+            Outside::Idle(address) => {
+                let params = self.params;
+                let Some(entry) = self.jail(&address, height) else { return };
+                let graceful = height <= entry.window.start_height + params.window;
+                if entry.window.missed > params.max_missed().unwrap_or(i64::MAX) && !graceful {
+                    entry.window.reset();
+                }
+            }
             Outside::Rotated { old, new } => {
                 let Some(entry) = self.entries.remove(&old).filter(|_| self.rules.rotates) else { return };
                 self.entries.insert(new, entry);
@@ -157,17 +172,11 @@ impl Windows {
         }
     }
 
-    /// A jailing that x/slashing did not decide: for double signing, or unseen because the bits are not known. Only the
-    /// second one clears the window.
-    pub fn jail(&mut self, address: &Address, height: i64) {
-        let Some(entry) = self.entries.get_mut(address) else { return };
+    fn jail(&mut self, address: &Address, height: i64) -> Option<&mut Entry> {
+        let entry = self.entries.get_mut(address)?;
         entry.jailed = true;
         entry.jailed_since = height;
-        let max_missed = self.params.max_missed().unwrap_or(i64::MAX);
-        let graceful = height <= entry.window.start_height + self.params.window;
-        if entry.window.bits.is_none() && entry.window.missed > max_missed && !graceful {
-            entry.window.reset();
-        }
+        Some(entry)
     }
 
     /// How the window of one validator is known: better than [`Self::source`] where it has been watched long enough.

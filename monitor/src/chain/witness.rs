@@ -14,6 +14,7 @@ pub(super) fn check(
     windows: &mut Windows,
     step: &Step,
     claims: &Claims,
+    evidence: bool,
     height: i64,
     changes: &mut Vec<Change>,
 ) {
@@ -41,13 +42,20 @@ pub(super) fn check(
             changes.push(Change::Contradicted { address: *address, height, own: None, chain: None });
         }
     }
-    for address in claims.jailed.iter().filter(|a| !step.jailed.contains(a)) {
-        windows.outside(Outside::Jailed(*address), height);
-        changes.push(Change::Jailed { address: *address, height });
+    for what in outside(claims, step, evidence) {
+        windows.outside(what, height);
+        if let Outside::Jailed(address) | Outside::Idle(address) = what {
+            changes.push(Change::Jailed { address, height });
+        }
     }
-    for (old, new) in &claims.rotated {
-        windows.outside(Outside::Rotated { old: *old, new: *new }, height);
-    }
+}
+
+/// What the events say that own arithmetic has not decided. In a block with evidence a jailing is for that.
+pub(super) fn outside(claims: &Claims, step: &Step, evidence: bool) -> Vec<Outside> {
+    let unseen = claims.jailed.iter().filter(|a| !step.jailed.contains(a)).copied();
+    let jailed = unseen.map(if evidence { Outside::Jailed } else { Outside::Idle });
+    let rotated = claims.rotated.iter().map(|(old, new)| Outside::Rotated { old: *old, new: *new });
+    jailed.chain(rotated).collect()
 }
 
 /// Brings a pending anchor to the head, compares it with the own windows and takes its place.

@@ -74,7 +74,7 @@ impl Reader<'_> {
     async fn subspace(&self, address: &Address) -> Result<Vec<u64>, RpcFailure> {
         let prefix = slot::prefix(&address.0, self.length);
         let answer = self.sdk.store(store::SUBSPACE, &prefix, self.height).await?;
-        slot::subspace(&answer, &prefix, self.amino).map_err(foreign)
+        slot::subspace(&answer, &prefix, self.amino).map_err(|e| foreign(&e))
     }
 
     /// A subspace, with the slots that were written after the height of this anchor read again at that height.
@@ -104,7 +104,7 @@ impl Reader<'_> {
         let read = |index: usize| async move {
             let key = slot::key(&address.0, self.length, index as u64);
             let value = self.sdk.store(store::PATH, &key, self.height).await?;
-            Ok::<_, RpcFailure>((index, slot::missed(&value, self.amino).map_err(foreign)?))
+            Ok::<_, RpcFailure>((index, slot::missed(&value, self.amino).map_err(|e| foreign(&e))?))
         };
         let read: Vec<_> =
             futures_util::stream::iter(slots).map(read).buffer_unordered(PARALLEL).try_collect().await?;
@@ -115,6 +115,6 @@ impl Reader<'_> {
     }
 }
 
-fn foreign(error: SlotError) -> RpcFailure {
+fn foreign(error: &SlotError) -> RpcFailure {
     DecodeError::Shape { what: "slot", reason: error.to_string() }.into()
 }

@@ -90,7 +90,9 @@ impl Follower {
                 self.take(Event::Line(line));
                 let every = if windows.source == Source::Store { ANCHOR_EVERY } else { COUNTERS_EVERY };
                 self.anchor_at = Some(now + every);
-                profiles.map(|p| self.learn(p));
+                if let Some(profiles) = profiles {
+                    self.learn(profiles);
+                }
                 self.take(Event::Anchor(windows));
                 if self.state.is_suspicious() {
                     self.anchor_at = Some(now);
@@ -110,7 +112,9 @@ impl Follower {
             }
             Answer::Profiles(profiles, params) => {
                 self.profiles_at = Some(now + PROFILES_EVERY);
-                profiles.map(|p| self.learn(p));
+                if let Some(profiles) = profiles {
+                    self.learn(profiles);
+                }
                 if params.is_some_and(|p| self.state.windows().is_some_and(|w| w.params != p)) {
                     self.anchor_at = Some(now);
                 }
