@@ -1,11 +1,17 @@
 //! `monitor.toml`: first what a human wrote, then what it means.
 
 mod endpoint;
+mod history;
 mod page;
+mod postgres;
+mod remote_write;
 mod secret;
 
 pub use endpoint::{Endpoint, TOKEN};
+pub use history::Keep;
 pub use page::{Page, PageTls};
+pub use postgres::{Postgres, TlsMode};
+pub use remote_write::RemoteWrite;
 pub use secret::SecretSource;
 
 use crate::metrics::Compat;
@@ -23,6 +29,11 @@ struct Raw {
     page: page::RawPage,
     #[serde(default)]
     compat: BTreeSet<Compat>,
+    #[serde(default)]
+    history: history::Raw,
+    #[serde(default)]
+    remote_write: Vec<remote_write::Raw>,
+    postgres: Option<postgres::Raw>,
     #[serde(rename = "chain", default)]
     chains: Vec<RawChain>,
 }
@@ -51,6 +62,10 @@ pub struct Config {
     pub page: Page,
     /// At least one.
     pub chains: Vec<Chain>,
+    /// Whom the metrics are pushed to.
+    pub remote_write: Vec<RemoteWrite>,
+    /// The shared history.
+    pub postgres: Option<Postgres>,
 }
 
 /// One chain to watch.
@@ -68,6 +83,8 @@ pub struct Chain {
     pub watch: Vec<String>,
     /// Other monitors whose metric names are served as well.
     pub compat: BTreeSet<Compat>,
+    /// For how long its history is kept.
+    pub keep: Keep,
 }
 
 /// Why a configuration cannot be run.
@@ -126,6 +143,7 @@ impl Config {
             return Err(ConfigError::NoChain(name));
         }
         let directory = file.parent().unwrap_or(Path::new("."));
+        let keep = history::resolve(&raw.history, &name)?;
         let mut chains: Vec<Chain> = Vec::new();
         for chain in raw.chains {
             if chains.iter().any(|c| c.id == chain.id) {
@@ -144,6 +162,7 @@ impl Config {
                 id: chain.id,
                 watch: chain.watch,
                 compat: raw.compat.clone(),
+                keep,
             });
         }
         Ok(Self {
@@ -151,6 +170,8 @@ impl Config {
             data_dir: directory.join(raw.data_dir),
             page: raw.page.resolve(directory),
             chains,
+            remote_write: remote_write::resolve(raw.remote_write, &name, directory)?,
+            postgres: raw.postgres.map(|raw| postgres::resolve(raw, &name, directory)).transpose()?,
         })
     }
 }
@@ -217,6 +238,53 @@ mod tests {
         let both = config(&with("[\"cosmos_validator_watcher\", \"tenderduty\"]")).unwrap();
         assert_eq!(both.chains[0].compat.len(), 2);
         assert!(config(&with("[\"panic\"]")).is_err());
+    }
+
+    #[test]
+    fn what_is_kept_and_who_is_told() {
+        let more = r#"
+            [history]
+            keep_blocks = 20000
+            keep = "90d"
+            keep_hours = "400d"
+            [[remote_write]]
+            url = "https://mimir.example/api/v1/push"
+            token = { file = "token" }
+            interval = "30s"
+            labels = { monitor = "a" }
+            [postgres]
+            host = "db"
+            database = "d"
+            user = "u"
+            password = { credential = "pg" }
+            tls = "verify"
+            writer = "a"
+        "#;
+        let text = format!("{EXAMPLE}{more}");
+        let config = Config::parse(&text, Path::new("/etc/m.toml")).unwrap();
+        let keep = Keep { blocks: Some(20_000), rows: Some(90 * 86_400), hours: Some(400 * 86_400) };
+        assert_eq!(config.chains[0].keep, keep);
+        assert_eq!(config.remote_write[0].target(), "mimir.example");
+        assert_eq!(config.remote_write[0].token, Some(SecretSource::File("/etc/token".into())));
+        assert_eq!(config.postgres.unwrap().port, 5432);
+        for (from, to) in [
+            ("keep_blocks = 20000", "keep_blocks = 20"),
+            ("\"90d\"", "\"90 days\""),
+            ("\"400d\"", "\"4d\""),
+            ("https://mimir.example/", "ftp://mimir.example/"),
+            ("https://mimir.example/", "https://me:secret@mimir.example/"),
+            ("\"30s\"", "\"0s\""),
+            ("monitor = \"a\"", "moniker = \"a\""),
+            ("tls = \"verify\"", "tls = \"maybe\""),
+            ("tls = \"verify\"", ""),
+            ("writer = \"a\"", "writer = \"\""),
+            ("user = ", "users = "),
+        ] {
+            let bad = text.replacen(from, to, 1);
+            assert_ne!(bad, text);
+            let error = Config::parse(&bad, Path::new("m.toml")).unwrap_err().to_string();
+            assert!(error.starts_with("m.toml: ") && error.contains("\ntry: "), "{error}");
+        }
     }
 
     #[test]

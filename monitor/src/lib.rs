@@ -17,6 +17,7 @@
 //! - [`profile`]: operator address, name and bonding; [`rest`]: the modules in JSON
 //! - [`view`], [`trouble`]: what the page and the API show; [`delta`]: what of it is new; [`metrics`]: the Prometheus exposition
 //! - [`health`]: when an endpoint may be asked
+//! - [`remote_write`]: the same metrics on the wire to a receiver
 //! - [`config`] is `monitor.toml`; [`secret`] what it only points at
 //! - [`io`] is sockets, files, clock, logs
 
@@ -42,6 +43,7 @@ pub mod metrics;
 pub mod pace;
 pub mod probe;
 pub mod profile;
+pub mod remote_write;
 pub mod rest;
 pub mod row;
 pub mod secret;

@@ -7,10 +7,12 @@
 mod chain;
 mod compat;
 mod forecast;
+mod history;
 mod source;
 mod validator;
 
 pub use compat::Compat;
+pub use history::{Board, HistoryView, Pushed, pushed_to};
 pub use source::SourceView;
 
 use crate::view::{ChainView, ValidatorView};
@@ -36,6 +38,8 @@ pub struct Snapshot {
     pub source_forked: Option<i64>,
     /// Every endpoint is below the last counted block: the height they are at.
     pub source_below: Option<i64>,
+    /// What is kept of it.
+    pub history: Option<HistoryView>,
     /// No news for too long: nothing shown here can be trusted to be current.
     pub blind: bool,
     /// Whose names the metrics have besides our own.
@@ -66,12 +70,35 @@ fn flag(value: bool) -> f64 {
 
 /// The whole exposition.
 pub fn exposition(version: &str, snapshots: &[Snapshot]) -> String {
+    text(&families(version, snapshots))
+}
+
+/// In Prometheus' words.
+fn text(families: &[MetricFamily]) -> String {
+    TextEncoder::new().encode_to_string(families).unwrap_or_default()
+}
+
+/// What became of what was pushed, to be appended to the exposition.
+pub fn pushed(all: &[Pushed]) -> String {
+    let mut families = Vec::new();
+    for (name, help, value) in history::PUSHED {
+        let series = all.iter().filter_map(|p| {
+            Some(metric(name, vec![label("kind", p.kind), label("target", &p.target)], value(p)?))
+        });
+        families.push(family(name, help, series.collect()));
+    }
+    families.retain(|f| !f.get_metric().is_empty());
+    text(&families)
+}
+
+/// All families, as they are scraped and as they are pushed.
+pub fn families(version: &str, snapshots: &[Snapshot]) -> Vec<MetricFamily> {
     let mut families = vec![family(
         "build_info",
         "Version of the monitor.",
         vec![metric("build_info", vec![label("version", version)], 1.0)],
     )];
-    for (name, help, value) in chain::FAMILIES.iter().chain(forecast::CHAIN) {
+    for (name, help, value) in chain::FAMILIES.iter().chain(forecast::CHAIN).chain(history::FAMILIES) {
         let series = snapshots
             .iter()
             .filter_map(|s| Some(metric(name, vec![label("chain_id", &s.chain.chain_id)], value(s)?)));
@@ -103,7 +130,7 @@ pub fn exposition(version: &str, snapshots: &[Snapshot]) -> String {
     let wanted = snapshots.iter().flat_map(|s| s.compat.iter().copied()).collect();
     families.extend(compat::families(&wanted, snapshots));
     families.retain(|f| !f.get_metric().is_empty());
-    TextEncoder::new().encode_to_string(&families).unwrap_or_default()
+    families
 }
 
 fn labels_of(s: &Snapshot, v: &ValidatorView) -> Vec<LabelPair> {

@@ -1,5 +1,6 @@
 //! One counted height: who signed it, who proposed it, in which round it was decided.
 
+use crate::event::Block;
 use crate::flag::Flag;
 use crate::set::Set;
 use comet::key::Address;
@@ -28,4 +29,24 @@ impl Row {
         let index = self.set.index(address)?;
         Some((self.flags[index], self.proposer == Some(index)))
     }
+}
+
+/// The row of `block`, whose set is `set`, by the commit in the block `next` after it; `None` where they do not fit.
+pub fn join(block: &Block, set: Arc<Set>, next: &Block) -> Option<Row> {
+    let commit =
+        next.commit.as_ref().filter(|c| c.height == block.height && next.height == block.height + 1)?;
+    let fits = |(member, (_, address)): (&crate::set::Member, &(Flag, Option<Address>))| {
+        address.is_none_or(|address| address == member.address)
+    };
+    if commit.votes.len() != set.members().len() || !set.members().iter().zip(&commit.votes).all(fits) {
+        return None;
+    }
+    Some(Row {
+        height: block.height,
+        time: block.time,
+        round: commit.round,
+        proposer: block.proposer.and_then(|address| set.index(&address)),
+        flags: commit.votes.iter().map(|(flag, _)| *flag).collect(),
+        set,
+    })
 }

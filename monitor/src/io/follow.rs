@@ -4,6 +4,7 @@
 //! [`chain::apply`]. The slow questions (anchor, profiles) run beside it and come back as events.
 
 mod beside;
+mod gaps;
 mod question;
 mod slow;
 
@@ -18,6 +19,7 @@ use crate::change::Change;
 use crate::config;
 use crate::event::{Block, Event};
 use crate::history::note::{self, Note};
+use crate::metrics::HistoryView;
 use crate::row::Row;
 use crate::view::{self, ChainView, GRID};
 use beside::Answer;
@@ -47,6 +49,8 @@ pub struct Published {
     pub feed: Option<&'static str>,
     /// When the last new block arrived.
     pub received: Option<Instant>,
+    /// What is kept.
+    pub history: Option<HistoryView>,
 }
 
 /// The task's own things.
@@ -60,6 +64,7 @@ pub struct Follower {
     answers: (mpsc::Sender<Answer>, mpsc::Receiver<Answer>),
     unwritten: Vec<Arc<Row>>,
     notes: Vec<Note>,
+    gap_at: Option<Instant>,
     feed: Option<&'static str>,
     received: Option<Instant>,
     anchor_at: Option<Instant>,
@@ -92,6 +97,7 @@ impl Follower {
             answers: mpsc::channel(4),
             unwritten: Vec::new(),
             notes: Vec::new(),
+            gap_at: Some(now),
             feed: None,
             received: None,
             anchor_at: Some(now),
@@ -292,7 +298,12 @@ impl Follower {
 
     fn publish(&self) {
         let view = Arc::new(view::chain(&self.chain.id, &self.state, &self.chain.watch));
-        self.out.send_replace(Published { view, feed: self.feed, received: self.received });
+        self.out.send_replace(Published {
+            view,
+            feed: self.feed,
+            received: self.received,
+            history: self.history.view(),
+        });
     }
 }
 

@@ -17,13 +17,15 @@ mod rollup;
 mod schema;
 mod write;
 
-pub use keep::Keep;
 pub use merge::Merged;
 pub use reader::Reader;
 pub use schema::HistoryError;
+pub(crate) use write::pack_members;
 
 use crate::chain::{Head, Saved};
+use crate::config::Keep;
 use crate::history::note::Note;
+use crate::metrics::HistoryView;
 use crate::profile::Profiles;
 use crate::row::Row;
 use crate::set::Set;
@@ -41,6 +43,7 @@ pub struct History {
     set_ids: write::SetIds,
     keep: Keep,
     kept_at: i64,
+    view: Option<HistoryView>,
     _lock: std::fs::File,
 }
 
@@ -66,7 +69,7 @@ impl History {
         let lock = schema::lock(&path)?;
         let connection = schema::open(&path, chain_id)?;
         let (set_ids, keep) = (write::SetIds::default(), Keep::default());
-        Ok(Self { path, connection, set_ids, keep, kept_at: 0, _lock: lock })
+        Ok(Self { path, connection, set_ids, keep, kept_at: 0, view: None, _lock: lock })
     }
 
     /// For how long things are kept from now on.
@@ -74,8 +77,14 @@ impl History {
         self.keep = keep;
     }
 
+    /// How much there is, as of the last look.
+    pub fn view(&self) -> Option<HistoryView> {
+        self.view.clone()
+    }
+
     /// What was recorded, as the chain's state goes on from it.
     pub fn load(&mut self) -> Result<Saved, HistoryError> {
+        self.view = read::view(&self.connection).ok();
         read::saved(&self.connection).map_err(|source| self.failed(source))
     }
 
@@ -93,6 +102,7 @@ impl History {
         if last.height - self.kept_at >= 64 || last.height < self.kept_at {
             self.kept_at = last.height;
             self.maintain()?;
+            self.view = read::view(&self.connection).ok();
         }
         Ok(())
     }

@@ -1,9 +1,12 @@
 //! The daemon: starts what the configuration says, serves until it is told to stop, and follows a new configuration
 //! without disturbing what did not change.
 
+use super::postgres::{self, Mirrored};
+use super::remote_write;
 use super::server::{self, Door, DoorError};
-use super::supervise::{Chains, StartError};
-use crate::config::Config;
+use super::supervise::{Chains, Service, StartError};
+use crate::config::{Config, RemoteWrite};
+use crate::metrics::Board;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -42,11 +45,17 @@ pub async fn run(
     let (door, doors) = watch::channel(Arc::new(open(&config)?));
     let mut chains = Chains::new();
     chains.apply(&config).await?;
+    let board: Board = Arc::new(watch::channel(Vec::new()).0);
+    let mut writes = Service::new("remote_write");
+    let mut mirror = Service::new("postgres");
     // Services go here, each as `let mut x = Service::new("x")` with an `x.apply(…)` below and at a reload: one starts
     // again only when its own section has changed.
+    let push = |all| remote_write::run(all, chains.served(), board.clone());
+    writes.apply(wanted_writes(&config).as_ref(), push).await;
+    mirror.apply(wanted_mirror(&config).as_ref(), |mirrored| postgres::run(mirrored, board.clone())).await;
     tracing::info!(%address, chains = config.chains.len(), "monitor runs");
     bound(door.borrow().scheme(), address);
-    let server = server::serve(listener, chains.served(), doors, stop);
+    let server = server::serve(listener, chains.served(), doors, board.subscribe(), stop);
     tokio::pin!(server);
     let mut running = config;
     loop {
@@ -74,10 +83,16 @@ pub async fn run(
                     }
                 }
                 door.send_replace(Arc::new(renewed));
+                let push = |all| remote_write::run(all, chains.served(), board.clone());
+                writes.apply(wanted_writes(&config).as_ref(), push).await;
+                let follow = |mirrored| postgres::run(mirrored, board.clone());
+                mirror.apply(wanted_mirror(&config).as_ref(), follow).await;
                 running = config;
             }
         }
     }
+    writes.stop().await;
+    mirror.stop().await;
     chains.stop().await;
     tracing::info!("monitor stopped");
     Ok(())
@@ -88,4 +103,14 @@ fn open(config: &Config) -> Result<Door, DoorError> {
         tracing::warn!("{warning}");
     }
     Door::open(&config.page)
+}
+
+fn wanted_writes(config: &Config) -> Option<Vec<RemoteWrite>> {
+    (!config.remote_write.is_empty()).then(|| config.remote_write.clone())
+}
+
+fn wanted_mirror(config: &Config) -> Option<Mirrored> {
+    let chains = config.chains.iter().map(|c| c.id.clone()).collect();
+    let postgres = config.postgres.clone()?;
+    Some(Mirrored { postgres, data_dir: config.data_dir.clone(), chains })
 }

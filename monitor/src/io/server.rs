@@ -22,7 +22,7 @@ pub use door::{Door, DoorError};
 
 use super::follow::{Published, Question};
 use super::pool::Pool;
-use crate::metrics::{Compat, Snapshot};
+use crate::metrics::{Compat, Pushed, Snapshot};
 use crate::view::Summary;
 use axum::Router;
 use std::collections::BTreeSet;
@@ -49,6 +49,13 @@ pub struct Served {
     pub compat: BTreeSet<Compat>,
 }
 
+impl Served {
+    /// What is known of it now.
+    pub fn snapshot(&self) -> Snapshot {
+        Shared::snapshot(self)
+    }
+}
+
 /// What every room reads. Chains come and go with the configuration.
 #[derive(Debug)]
 struct Shared {
@@ -56,6 +63,8 @@ struct Shared {
     door: watch::Receiver<Arc<Door>>,
     sessions: session::Sessions,
     hub: hub::Hub,
+    /// What services have pushed to others.
+    pushed: watch::Receiver<Vec<Pushed>>,
     /// Turns true when the daemon stops: streams end then, or it could not.
     stopped: watch::Receiver<bool>,
 }
@@ -79,7 +88,7 @@ impl Shared {
     }
 
     fn snapshot(served: &Served) -> Snapshot {
-        let Published { view, feed, received } = served.published.borrow().clone();
+        let Published { view, feed, received, history } = served.published.borrow().clone();
         let age = received.map(|at| at.elapsed().as_secs_f64());
         let patience = BLIND.max(10.0 * view.block_seconds.unwrap_or(0.0));
         Snapshot {
@@ -89,6 +98,7 @@ impl Shared {
             source_forked: served.pool.disputed(),
             source_below: served.pool.below().map(|(tip, _)| tip),
             feed,
+            history,
             data_age_seconds: age,
             compat: served.compat.clone(),
         }
@@ -100,6 +110,7 @@ pub async fn serve(
     listener: TcpListener,
     chains: watch::Receiver<Vec<Served>>,
     door: watch::Receiver<Arc<Door>>,
+    pushed: watch::Receiver<Vec<Pushed>>,
     stop: impl Future<Output = ()>,
 ) {
     let (stopping, stopped) = watch::channel(false);
@@ -108,6 +119,7 @@ pub async fn serve(
         door: door.clone(),
         sessions: session::Sessions::default(),
         hub: hub::Hub::default(),
+        pushed,
         stopped,
     });
     let stop = async move {

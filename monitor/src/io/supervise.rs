@@ -157,6 +157,7 @@ impl Chains {
 
 fn start(chain: &config::Chain, data_dir: &Path, pool: Arc<Pool>) -> Result<Running, HistoryError> {
     let mut history = History::open(data_dir, &chain.id)?;
+    history.keep(chain.keep);
     let state = State::restore(history.load()?);
     let restored = state.head().map(|h| h.height);
     tracing::info!(chain = %chain.id, ?restored, "history opened");
@@ -164,6 +165,7 @@ fn start(chain: &config::Chain, data_dir: &Path, pool: Arc<Pool>) -> Result<Runn
         view: Arc::new(view::chain(&chain.id, &state, &chain.watch)),
         feed: None,
         received: None,
+        history: history.view(),
     };
     let (out, published) = watch::channel(empty);
     let (blocks, received) = mpsc::channel(16);

@@ -2,12 +2,15 @@
 //! and come back as events, at a height that the task then joins to what it has counted.
 
 use super::super::anchor::{self, Anchor, Found, Known};
+use super::super::rpc::RpcFailure;
 use super::super::sdk::SdkFailure;
 use super::{Follower, LIVE};
 use crate::event::Event;
 use crate::jailing::Params;
 use crate::profile::Profiles;
+use crate::row::Row;
 use crate::windows::Source;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -24,6 +27,8 @@ pub(super) enum Answer {
     Profiles(Option<Profiles>, Option<Params>),
     /// The slow lane's.
     Slow(Event),
+    /// Rows of a gap.
+    Found(Result<Vec<Arc<Row>>, RpcFailure>),
 }
 
 impl Follower {
@@ -53,6 +58,7 @@ impl Follower {
                 let _ = answers.send(Answer::Anchor(result)).await;
             });
         }
+        self.ask_gaps();
         if self.profiles_at.is_some_and(|at| at <= now) {
             self.profiles_at = None;
             let (answers, sdk, set) = (self.answers.0.clone(), self.sdk.clone(), self.state.set().cloned());
@@ -106,6 +112,7 @@ impl Follower {
                 tracing::warn!(chain = %self.chain.id, %error, "windows not read, trying again");
                 self.anchor_at = Some(now + RETRY);
             }
+            Answer::Found(found) => self.take_found(found),
             Answer::Slow(event) => {
                 self.slow.asked(&event);
                 self.take(event);

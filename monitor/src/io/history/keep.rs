@@ -3,22 +3,12 @@
 use super::dictionary::Book;
 use super::{read, rollup};
 use crate::chain::RECENT;
+use crate::config::Keep;
 use crate::history::chunk::{self, Dictionary as _};
 use crate::history::{CHUNK, DAY, HOT, HOUR, chunk_of};
 use crate::row::Row;
 use rusqlite::{Connection, params};
 use std::sync::Arc;
-
-/// For how long things are kept; `None` is for ever.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Keep {
-    /// Rows: so many heights.
-    pub blocks: Option<i64>,
-    /// Rows: so many seconds.
-    pub rows: Option<i64>,
-    /// Hours: so many seconds. Days, events and counters stay for ever.
-    pub hours: Option<i64>,
-}
 
 /// One piece of the work, in a transaction of its own. True while there is more.
 pub(super) fn maintain(connection: &mut Connection, keep: Keep) -> rusqlite::Result<bool> {

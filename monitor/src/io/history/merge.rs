@@ -42,6 +42,11 @@ pub(super) fn merge(
             into_chunk(&transaction, ids, rows, &mut merged)?;
         }
         fill_gaps(&transaction, &merged.new)?;
+        if let (Some(first), Some(last)) = (merged.new.first(), merged.new.last()) {
+            // For those who follow this history by its heights.
+            transaction
+                .execute("INSERT INTO late (first, last) VALUES (?1, ?2)", [first.height, last.height])?;
+        }
         if recount {
             let mut tallies = read::tallies(&transaction)?;
             let mut touched = BTreeSet::new();

@@ -8,6 +8,7 @@ use crate::history::chunk::{self, Sealed};
 use crate::history::note::{Happened, Kind};
 use crate::history::segment::Segment;
 use crate::history::{CHUNK, chunk_of};
+use crate::metrics::HistoryView;
 use crate::row::Row;
 use crate::set::Set;
 use crate::tally::Tally;
@@ -251,4 +252,40 @@ pub fn events(connection: &Connection, heights: RangeInclusive<i64>) -> rusqlite
 pub fn gaps(connection: &Connection) -> rusqlite::Result<Vec<RangeInclusive<i64>>> {
     let mut statement = connection.prepare_cached("SELECT first, last FROM gap ORDER BY first")?;
     statement.query_map([], |row| Ok(row.get(0)?..=row.get(1)?))?.collect()
+}
+
+/// The first height with a row after `height`.
+pub fn after(connection: &Connection, height: i64) -> rusqlite::Result<Option<i64>> {
+    let hot = "SELECT min(height) FROM block WHERE height > ?1";
+    let hot: Option<i64> = connection.prepare_cached(hot)?.query_row([height], |row| row.get(0))?;
+    let chunk = "SELECT first FROM chunk WHERE to_height > ?1 ORDER BY first LIMIT 1";
+    let chunk: Option<i64> =
+        connection.prepare_cached(chunk)?.query_row([height], |row| row.get(0)).optional()?;
+    let mut found = hot;
+    if let Some(first) = chunk {
+        rows(connection, (height + 1).max(first)..=first + CHUNK - 1, None, |some| {
+            let low = some.first().map(|row| row.height);
+            found = [low, found].into_iter().flatten().min();
+        })?;
+    }
+    Ok(found)
+}
+
+/// The next stretch of rows that came late, after that of `number`: its number, first and last height.
+pub fn late(connection: &Connection, number: i64) -> rusqlite::Result<Option<(i64, i64, i64)>> {
+    connection
+        .prepare_cached("SELECT number, first, last FROM late WHERE number > ?1 ORDER BY number LIMIT 1")?
+        .query_row([number], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()
+}
+
+/// How much there is.
+pub fn view(connection: &Connection) -> rusqlite::Result<HistoryView> {
+    let one = |query: &str| connection.prepare_cached(query)?.query_row([], |row| row.get(0));
+    Ok(HistoryView {
+        rows: one("SELECT (SELECT count(*) FROM block) + (SELECT coalesce(sum(count), 0) FROM chunk)")?,
+        bytes: one("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")?,
+        oldest: bounds(connection)?.map(|bounds| *bounds.start()),
+        missing: one("SELECT coalesce(sum(last - first + 1), 0) FROM gap")?,
+    })
 }

@@ -24,7 +24,7 @@ const FIRST: &str = "
         consecutive_missed INTEGER NOT NULL, proposed INTEGER NOT NULL) WITHOUT ROWID;
 ";
 
-/// Sealed rows, rollups, events, gaps, names, and how far the rollups have come (Unix seconds).
+/// Sealed rows, rollups, events, gaps, stretches of rows that came late, names, and how far the rollups have come (Unix seconds).
 const SECOND: &str = "
     CREATE TABLE IF NOT EXISTS validator (
         id INTEGER PRIMARY KEY, address BLOB NOT NULL, key BLOB NOT NULL, UNIQUE (address, key));
@@ -43,6 +43,8 @@ const SECOND: &str = "
         height INTEGER NOT NULL, kind TEXT NOT NULL, address BLOB NOT NULL, time INTEGER NOT NULL,
         PRIMARY KEY (height, kind, address)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS gap (first INTEGER PRIMARY KEY, last INTEGER NOT NULL);
+    CREATE TABLE IF NOT EXISTS late (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, first INTEGER NOT NULL, last INTEGER NOT NULL);
     CREATE TABLE IF NOT EXISTS profile (
         address BLOB PRIMARY KEY, valoper TEXT NOT NULL, moniker TEXT NOT NULL, jailed INTEGER NOT NULL,
         height INTEGER NOT NULL) WITHOUT ROWID;
@@ -132,7 +134,7 @@ pub(super) fn open(path: &Path, chain_id: &str) -> Result<Connection, HistoryErr
         transaction.execute_batch(FIRST)?;
         let found = of(&transaction)?;
         let (found, version) = match found {
-            Some((found, 1)) if found == chain_id => {
+            Some((found, 1..=VERSION)) if found == chain_id => {
                 transaction.execute_batch(SECOND)?;
                 transaction.execute("UPDATE chain SET version = ?1", [VERSION])?;
                 (found, VERSION)

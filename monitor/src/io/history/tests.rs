@@ -87,7 +87,7 @@ fn a_file_of_version_1_opens() {
         let rows: Vec<_> = (10..13).map(row).collect();
         history.record(Written { rows: &rows, ..Written::default() }, |_| Some(&tally)).unwrap();
         let new = "DROP TABLE validator; DROP TABLE chunk; DROP TABLE chunk_runs; DROP TABLE rollup; DROP TABLE event; \
-                   DROP TABLE gap; DROP TABLE profile; DROP TABLE progress; UPDATE chain SET version = 1";
+                   DROP TABLE gap; DROP TABLE late; DROP TABLE profile; DROP TABLE progress; UPDATE chain SET version = 1";
         history.connection().execute_batch(new).unwrap();
     }
     assert!(matches!(Reader::open(dir.path(), "c-1"), Err(HistoryError::Old { version: 1, .. })));

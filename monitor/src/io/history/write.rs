@@ -142,7 +142,7 @@ pub(super) fn put_note(connection: &Connection, note: &Note) -> rusqlite::Result
 }
 
 /// 20 bytes of address, 8 of power, one of key length, the key.
-fn pack_members(set: &Set) -> Vec<u8> {
+pub(crate) fn pack_members(set: &Set) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(set.members().len() * 61);
     for member in set.members() {
         bytes.extend_from_slice(&member.address.0);

@@ -20,7 +20,8 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
 }
 
 async fn exposition(State(shared): State<Arc<Shared>>) -> Response {
-    let text = metrics::exposition(env!("CARGO_PKG_VERSION"), &shared.snapshots());
+    let mut text = metrics::exposition(env!("CARGO_PKG_VERSION"), &shared.snapshots());
+    text += &metrics::pushed(&shared.pushed.borrow());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
