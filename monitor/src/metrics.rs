@@ -109,10 +109,10 @@ pub fn families(version: &str, snapshots: &[Snapshot]) -> Vec<MetricFamily> {
     });
     families.push(family("chain_window_source", "Where the windows come from.", sources.collect()));
     for (name, help, value) in validator::FAMILIES.iter().chain(forecast::ALL) {
-        families.push(validators(snapshots, name, help, |_| true, |v| value(v)));
+        families.push(validators(snapshots, name, help, |_| true, value));
     }
     for (name, help, value) in forecast::OWN {
-        families.push(validators(snapshots, name, help, |v| v.own, |v| value(v)));
+        families.push(validators(snapshots, name, help, |v| v.own, value));
     }
     families.push(horizons(snapshots));
     for (name, help, value) in source::FAMILIES {

@@ -97,15 +97,15 @@ pub struct Priors {
 }
 
 impl Priors {
-    /// From the records of the whole set. Before anything is seen: one slip in a thousand blocks, one outage in two
-    /// million, of two hundred blocks.
-    pub fn fit(records: &[Record]) -> Self {
+    /// From the records of the whole set. Before anything is seen: one slip in a thousand blocks, and, because outages
+    /// happen in time, one in half a year, of twenty minutes. `pace` is the block time in units of six seconds.
+    pub fn fit(records: &[Record], pace: f64) -> Self {
         let of = |f: fn(&Record) -> (u64, u64)| records.iter().map(f).collect::<Vec<_>>();
         let down: Vec<_> = of(|r| (r.mended, r.down)).into_iter().filter(|(_, n)| *n > 0).collect();
         Self {
             slip: Rate::fit(&of(|r| (r.slips, r.up)), (1.0, 1000.0)),
-            fail: Rate::fit(&of(|r| (r.outages, r.up)), (1.0, 2_000_000.0)),
-            mend: Rate::fit(&down, (1.0, 200.0)),
+            fail: Rate::fit(&of(|r| (r.outages, r.up)), (1.0, 2_600_000.0 / pace)),
+            mend: Rate::fit(&down, (1.0, 200.0 / pace)),
         }
     }
 
@@ -150,7 +150,7 @@ mod tests {
         let bad = Record { up: 8000, slips: 10, outages: 20, down: 2000, mended: 20 };
         let mut set = vec![good; 60];
         set.push(bad);
-        let priors = Priors::fit(&set);
+        let priors = Priors::fit(&set, 1.0);
         let (good, bad) = (priors.habit(&good), priors.habit(&bad));
         let fresh = priors.habit(&Record::default());
         assert!(good.fail < fresh.fail && fresh.fail < bad.fail, "{good:?} {fresh:?} {bad:?}");

@@ -6,7 +6,7 @@
 use super::habit::{Priors, Record, down_after};
 use super::walk::{Habit, Start, curve};
 use crate::flag::Flag;
-use crate::jailing::Params;
+use crate::jailing::{Params, Partial};
 use crate::row::Row;
 use crate::set::Set;
 use crate::windows::{Entry, Windows};
@@ -74,7 +74,7 @@ pub fn answer(question: &Question) -> BTreeMap<Address, Chance> {
         .collect();
     let shared = Shared::new(set, rows, windows.height, params.slots(), &pasts);
     let records: Vec<Record> = pasts.iter().map(|(i, _, past)| shared.record(*i, past).0).collect();
-    let priors = Priors::fit(&records);
+    let priors = Priors::fit(&records, as_float((*pace).max(1)) / 6e9);
     let mut out = BTreeMap::new();
     for (at, (index, entry, past)) in pasts.iter().enumerate() {
         let address = set.members()[*index].address;
@@ -137,7 +137,7 @@ fn start(entry: &Entry, params: &Params, limit: i64, height: i64, habit: &Habit,
     let slots = params.slots();
     let slot = window.slot(params);
     // A slot that is not known does not fall out, which is the careful side.
-    let old = match window.bits.as_ref().or(window.partial.as_ref().map(|p| p.bits())) {
+    let old = match window.bits.as_ref().or(window.partial.as_ref().map(Partial::bits)) {
         Some(bits) => (0..slots).map(|j| bits.get((slot + j) % slots)).collect(),
         None => vec![false; slots],
     };
@@ -193,8 +193,14 @@ impl<'a> Shared<'a> {
     /// The record without network events, and the misses in it.
     fn record(&self, index: usize, past: &Past) -> (Record, i64) {
         let power = self.set.members()[index].power;
-        let own: Vec<usize> = past.missed.iter().copied().filter(|a| !self.is_event(*a, power)).collect();
-        let dropped = past.missed.len() - own.len();
+        // A block that is left out closes no outage: those on both sides of it become neighbours. Whoever is down makes
+        // rounds fail itself.
+        let mut dropped = 0;
+        let mut own = Vec::new();
+        for age in past.missed.iter().rev() {
+            if self.is_event(*age, power) { dropped += 1 } else { own.push(age - dropped) }
+        }
+        own.reverse();
         let attributable = i64::try_from(own.len()).unwrap_or(i64::MAX);
         (Record::read(own.into_iter(), past.span - dropped), attributable)
     }

@@ -84,3 +84,27 @@ fn without_bits_the_rows_speak() {
     assert_eq!(chance.attributable, 3);
     assert!(chance.hour > 0.0);
 }
+
+#[test]
+fn rounds_that_fail_do_not_hide_an_outage() {
+    // Down for 30 blocks: every fourth block needs another round, because its proposer is the one that is down.
+    let mut question = question(|n, age| n == 1 && age < 30);
+    let set = question.set.clone();
+    question.rows = (0..60)
+        .map(|age: i64| {
+            let (height, round) = (301 - age, i32::from(age < 30 && age % 4 == 0));
+            Arc::new(Row {
+                height,
+                time: 0,
+                round,
+                proposer: None,
+                set: set.clone(),
+                flags: vec![Flag::Commit; 10],
+            })
+        })
+        .rev()
+        .collect();
+    let chance = answer(&question)[&who(1)];
+    assert_eq!(chance.attributable, 22);
+    assert!(chance.habit.mend < 0.05 && chance.hour > 0.1, "it is one outage, and it goes on: {chance:?}");
+}
