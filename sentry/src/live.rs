@@ -5,6 +5,7 @@
 //! taken looks filtered although the rest of the world is talking to it.
 
 mod hidden;
+pub mod identify;
 mod plan;
 mod seen;
 
@@ -151,8 +152,8 @@ pub enum Answer {
     Tls(Tls),
     /// To gRPC calls, and the services that it names or answers for.
     Grpc(Grpc, Vec<String>),
-    /// A QUIC server: the versions it offers.
-    Quic(usize),
+    /// A QUIC server: the versions it offers, and what libp2p behind it says.
+    Quic(usize, Option<Box<identify::Identity>>),
     /// The banner or host key of SSH.
     Ssh(String),
 }

@@ -141,10 +141,14 @@ fn libp2p_is_reported() -> Result<()> {
     }
     let mut fleet = Fleet::new(Line::V0_40)?;
     fleet.start(Sentry { libp2p: true, ..Sentry::default() })?;
-    until("QUIC answers", Duration::from_secs(60), || {
+    let report = until("QUIC answers", Duration::from_secs(60), || {
         let (_, report) = fleet.audit(&[])?;
-        Ok(rules(&report).iter().any(|rule| rule == "p2p_over_quic").then_some(()))
+        Ok(rules(&report).iter().any(|rule| rule == "p2p_over_quic").then_some(report))
     })?;
+    // Identify proves the key of the node and tells where it listens.
+    let said = says(&report, "quic");
+    ensure!(said.contains(&Fleet::id(&fleet.sentry)) && said.contains("agent cometbft"), "{said}");
+    ensure!(said.contains(&format!("/ip4/{SENTRY}/udp/26656/quic-v1")), "{said}");
     fleet.stop()
 }
 

@@ -13,6 +13,7 @@
 mod certificate;
 mod genesis;
 mod grpc;
+mod identify;
 mod link;
 mod page;
 mod peer;

@@ -87,7 +87,10 @@ impl fmt::Display for Answer {
                     n => write!(f, ", {n} services named"),
                 }
             }
-            Self::Quic(versions) => write!(f, "QUIC, {versions} versions: a libp2p node"),
+            Self::Quic(_, Some(said)) => write!(f, "libp2p: {said}"),
+            Self::Quic(versions, None) => {
+                write!(f, "QUIC, {versions} versions; libp2p did not say who it is")
+            }
             Self::Ssh(banner) => f.write_str(banner),
         }
     }

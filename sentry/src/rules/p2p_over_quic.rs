@@ -5,7 +5,7 @@
 
 use crate::finding::{Finding, Severity};
 use crate::home::Home;
-use crate::live::{Live, Part, Service};
+use crate::live::{Answer, Live, Part, Service};
 use crate::rules::{Check, Rule};
 
 pub(super) const RULE: Rule = Rule {
@@ -29,7 +29,10 @@ fn look(live: &Live) -> Vec<Finding> {
         for port in target.open(Service::Quic) {
             let hidden = matches!(target.part, Part::Validator | Part::PrivateSentry | Part::Signer);
             let severity = if hidden { Severity::Error } else { Severity::Warn };
-            let evidence = "QUIC answers at the port of P2P: libp2p is on".to_owned();
+            let mut evidence = "QUIC answers at the port of P2P: libp2p is on".to_owned();
+            if let Some(Answer::Quic(_, Some(said))) = &port.answer {
+                evidence += &format!("; {said}");
+            }
             findings.push(RULE.finding(severity, target.at(port), evidence, FIX.to_owned()));
         }
     }
@@ -49,7 +52,7 @@ mod tests {
 
     #[test]
     fn fails_where_quic_answers() {
-        let quic = port(Part::Sentry, Service::Quic, State::Open, Some(Answer::Quic(2)));
+        let quic = port(Part::Sentry, Service::Quic, State::Open, Some(Answer::Quic(2, None)));
         assert_eq!(found(&RULE, quic).len(), 1);
     }
 

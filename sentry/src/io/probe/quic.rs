@@ -1,8 +1,7 @@
 //! Whether QUIC answers at a P2P port: a node with libp2p (0.39 and 0.40).
 //!
 //! A packet of a version that nobody speaks makes every QUIC server say which versions it does (RFC 9000 §6), before any
-//! key, certificate or identity. That is enough to report it, and nothing is left behind on the node. Deliberately absent:
-//! libp2p's identify, which would name the addresses that the node knows of itself.
+//! key, certificate or identity. Who answers is then asked who it is (`identify`).
 
 use std::net::SocketAddr;
 
@@ -24,7 +23,10 @@ pub(super) async fn ask(to: SocketAddr, options: &Options) -> (State, Option<Ans
         return (State::Unknown("UDP does not go through ssh".to_owned()), None);
     }
     match negotiate(to, options).await {
-        Ok(Some(versions)) => (State::Open, Some(Answer::Quic(versions))),
+        Ok(Some(versions)) => {
+            let said = super::identify::ask(to, options).await.map(Box::new);
+            (State::Open, Some(Answer::Quic(versions, said)))
+        }
         Ok(None) => (State::Filtered, None),
         Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => (State::Closed, None),
         Err(error) => match error.kind() {
