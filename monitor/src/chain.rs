@@ -236,6 +236,9 @@ fn take_block(state: &mut State, block: Block, changes: &mut Vec<Change>) {
     if block.evidence > 0 {
         changes.push(Change::Evidence { height: block.height });
     }
+    if block.claims.as_ref().is_some_and(|claims| claims.decided) {
+        changes.push(Change::Decided { height: block.height });
+    }
     state.diagnosis.saw(block.height, block.transactions);
     let Block { height, time, set_hash, proposer, .. } = block;
     state.head = Some(Head { height, time, set_hash, proposer });

@@ -57,6 +57,11 @@ pub enum Change {
         /// Where.
         height: i64,
     },
+    /// A proposal passed in a block, and may have changed the slashing parameters at its end.
+    Decided {
+        /// Where.
+        height: i64,
+    },
     /// The chain's events say something else than own arithmetic; the windows should be read again, to see why.
     Contradicted {
         /// Who.

@@ -98,6 +98,9 @@ fn commit(commit: &rpc::Commit) -> Result<Commit, DecodeError> {
     Ok(Commit { height: commit.height, round: commit.round, votes })
 }
 
+/// x/gov's word for a proposal that was carried out, in every line.
+pub const PASSED: &str = "proposal_passed";
+
 /// x/slashing's events among those of a block's results.
 pub fn claims<'a>(events: impl Iterator<Item = &'a rpc::Event>) -> Claims {
     let mut claims = Claims::default();
@@ -115,6 +118,7 @@ pub fn claims<'a>(events: impl Iterator<Item = &'a rpc::Event>) -> Claims {
                 let moved = read("old_cons_addr").and_then(|a| valcons(&a));
                 claims.rotated.extend(moved.zip(read("new_cons_addr").and_then(|a| valcons(&a))));
             }
+            "active_proposal" => claims.decided |= read("proposal_result").is_some_and(|r| r == PASSED),
             _ => {}
         }
     }

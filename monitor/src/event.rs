@@ -73,4 +73,6 @@ pub struct Claims {
     pub jailed: Vec<Address>,
     /// `apply_cons_pubkey_rotation`: old and new address of a rotated key (SDK 0.55).
     pub rotated: Vec<(Address, Address)>,
+    /// `active_proposal`: a proposal passed, which may have changed the parameters at the block's end.
+    pub decided: bool,
 }

@@ -38,6 +38,8 @@ struct Events {
     rotated_from: Vec<String>,
     #[serde(rename = "apply_cons_pubkey_rotation.new_cons_addr", default)]
     rotated_to: Vec<String>,
+    #[serde(rename = "active_proposal.proposal_result", default)]
+    proposals: Vec<String>,
 }
 
 impl Events {
@@ -50,6 +52,7 @@ impl Events {
             rotated: (self.rotated_from.iter().zip(&self.rotated_to))
                 .filter_map(|(old, new)| Some((decode::valcons(old)?, decode::valcons(new)?)))
                 .collect(),
+            decided: self.proposals.iter().any(|result| result == decode::PASSED),
         }
     }
 }
@@ -96,12 +99,13 @@ mod tests {
             "block":{{"header":{{"chain_id":"c","height":"9","time":"2026-11-21T10:00:00Z","validators_hash":"A"}},"data":{{"txs":[]}},
             "evidence":{{"evidence":[]}},"last_commit":null}},"result_finalize_block":{{"events":[{{"type":"rewards"}}]}}}}}},
             "events":{{"rewards.amount":["1uakt"],"liveness.address":["{valcons}"],"liveness.missed_blocks":["51"],
-            "liveness.height":["9"],"slash.jailed":["{valcons}"],"tm.event":["NewBlock"]}}}}}}"#
+            "liveness.height":["9"],"slash.jailed":["{valcons}"],"tm.event":["NewBlock"],
+            "active_proposal.proposal_result":["proposal_rejected","proposal_passed"]}}}}}}"#
         );
         let block = read("c", text.as_bytes()).unwrap().unwrap();
         assert_eq!(
             block.claims,
-            Some(Claims { liveness: vec![(who, 51)], jailed: vec![who], ..Claims::default() })
+            Some(Claims { liveness: vec![(who, 51)], jailed: vec![who], decided: true, ..Claims::default() })
         );
         assert_eq!(block.height, 9);
         let silent = text.replace("\"events\":{\"rewards", "\"other\":{\"rewards");

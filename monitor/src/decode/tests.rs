@@ -70,14 +70,17 @@ fn claims_of_every_shape() {
            {{"key":"height","value":"9"}},{{"key":"mode","value":"BeginBlock"}}]}},
            {{"type":"slash","attributes":[{{"key":"address","value":"{valcons}"}},{{"key":"power","value":"10"}},
            {{"key":"reason","value":"missing_signature"}},{{"key":"jailed","value":"{valcons}"}}]}},
+           {{"type":"active_proposal","attributes":[{{"key":"proposal_result","value":"proposal_passed"}}]}},
            {{"attributes":[{{"key":null,"value":null}}]}}]"#
     );
     let mut old = plain.clone();
-    for word in ["address", "missed_blocks", "height", "reason", "jailed", "power"] {
+    for word in ["address", "missed_blocks", "height", "reason", "jailed", "power", "proposal_result"] {
         old = old.replace(&format!("\"key\":\"{word}\""), &format!("\"key\":\"{}\"", encode(word)));
     }
     old = old.replace(&valcons, &encode(&valcons)).replace("\"51\"", &format!("\"{}\"", encode("51")));
-    let expected = Claims { liveness: vec![(who, 51)], jailed: vec![who], ..Claims::default() };
+    old = old.replace(PASSED, &encode(PASSED));
+    let expected =
+        Claims { liveness: vec![(who, 51)], jailed: vec![who], decided: true, ..Claims::default() };
     for text in [&plain, &old] {
         let events: Vec<rpc::Event> = json("events", text.as_bytes()).unwrap();
         assert_eq!(claims(events.iter()), expected);

@@ -260,6 +260,11 @@ impl Follower {
                 self.anchor_at = now;
                 self.anchor_from = height;
             }
+            Change::Decided { height } => {
+                tracing::info!(chain, height, "a proposal passed, reading the parameters again");
+                self.anchor_at = now;
+                self.anchor_from = height;
+            }
             Change::Contradicted { address, height, own, chain: theirs } => {
                 tracing::debug!(chain, %address, height, ?own, ?theirs, "the chain contradicts, reading the windows again");
                 self.anchor_at = now;

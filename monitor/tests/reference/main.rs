@@ -151,6 +151,7 @@ fn block(chain: &Chain, signed: &[Name], absent: &BTreeSet<Name>, emitted: &Emit
             liveness: emitted.liveness.iter().map(|(n, c)| (Address(*n), *c)).collect(),
             jailed: emitted.jailed.iter().map(|n| Address(*n)).collect(),
             rotated: emitted.rotated.iter().map(|(a, b)| (Address(*a), Address(*b))).collect(),
+            ..Claims::default()
         }),
         ..Block::default()
     }
