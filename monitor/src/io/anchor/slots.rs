@@ -2,7 +2,8 @@
 //!
 //! A subspace read gives all slots of a validator at once, but of the newest state and not of the height asked for. The few
 //! slots written since are then read by key at that height, so the whole is exact; the sum of all bits, those beyond a
-//! lowered window included, must be the counter. Where subspaces are refused, slots are read one by one if they are few.
+//! lowered window included, must be the counter. Where it is not (a jailing has cleared them meanwhile) and where subspaces
+//! are refused, slots are read one by one if they are few.
 
 use super::{PARALLEL, Params, RpcFailure, Sdk};
 use crate::bitmap::Bitmap;
@@ -46,22 +47,26 @@ impl Reader<'_> {
         let read = |(at, address, info): (usize, Address, &SigningInfo)| {
             let (info, address) = (info.clone(), address);
             async move {
-                let bits = if by_subspace {
-                    self.newest_corrected(&address, &info).await?
-                } else {
-                    self.one_by_one(&address, 0..self.written(&info), Bitmap::default()).await?
-                };
-                Ok::<_, RpcFailure>((at, bits))
+                let counter = info.missed_blocks_counter;
+                if by_subspace {
+                    let bits = self.newest_corrected(&address, &info).await?;
+                    if i64::try_from(bits.total()) == Ok(counter) {
+                        return Ok((at, Some(bits)));
+                    }
+                    // A jailing since that height has cleared the newest state; what it cleared is still in the old one.
+                    if self.written(&info) > SINGLE {
+                        return Ok((at, None));
+                    }
+                }
+                let bits = self.one_by_one(&address, 0..self.written(&info), Bitmap::default()).await?;
+                let counted = i64::try_from(bits.count(self.params.slots())).unwrap_or(i64::MAX);
+                Ok::<_, RpcFailure>((at, (counted <= counter).then_some(bits)))
             }
         };
         let read: Vec<_> =
             futures_util::stream::iter(wanted).map(read).buffer_unordered(PARALLEL).try_collect().await?;
         for (at, bits) in read {
-            let counted = if by_subspace { bits.total() } else { bits.count(self.params.slots()) };
-            let counted = i64::try_from(counted).unwrap_or(i64::MAX);
-            let counter = infos[at].1.missed_blocks_counter;
-            let fits = if by_subspace { counted == counter } else { counted <= counter };
-            bitmaps[at] = fits.then_some(bits);
+            bitmaps[at] = bits;
         }
         Ok(bitmaps)
     }
