@@ -4,6 +4,9 @@
 //! - [`process`], [`ports`], [`binaries`], [`http`], [`exposition`], [`scratch`]: a program under test, what it listens on, where it
 //!   comes from, and what it answers
 //! - [`comet_node`], [`node_line`], [`hub`]: real nodes of every line, and a real Cosmos SDK chain of many validators
+//! - [`sdk_line`], [`sdk_net`], [`sdk_truth`], [`double_sign`]: a network of ordinary Cosmos SDK nodes of several lines, and
+//!   what x/slashing itself says there
+//! - [`sdk_record`], [`sdk_jailing`]: what the monitor says beside it, and the scenario that proves it
 //! - [`abci_app`]: an application for such a node that extends votes
 //! - [`signer_process`], [`monitor_process`]: Palisade's own programs, as processes
 //! - [`chromium`]: a real browser for the monitor's page
@@ -15,6 +18,7 @@ pub mod abci_app;
 pub mod binaries;
 pub mod chromium;
 pub mod comet_node;
+pub mod double_sign;
 pub mod exposition;
 pub mod hidden_validator;
 pub mod http;
@@ -27,5 +31,10 @@ pub mod privval_wire;
 pub mod process;
 pub mod recorder;
 pub mod scratch;
+pub mod sdk_jailing;
+pub mod sdk_line;
+pub mod sdk_net;
+pub mod sdk_record;
+pub mod sdk_truth;
 pub mod signer_process;
 pub mod tidy;

@@ -4,6 +4,9 @@
 //	hub053 genesis --home DIR …        a chain of N validators, their keys beside it
 //	hub053 run     --home DIR …        one process that holds all those keys; misses are ordered over HTTP
 //	hub053 start   --home DIR …        an ordinary node of the same chain (the SDK's own command)
+//	hub053 tx      MESSAGES.json …     signs and sends whatever messages, by their JSON
+//
+// and, for a network of ordinary nodes, the SDK's own init, keys and genesis commands (the latter below `network`).
 package main
 
 import (
@@ -17,11 +20,13 @@ import (
 
 	"github.com/cosmos/cosmos-sdk/client"
 	"github.com/cosmos/cosmos-sdk/client/config"
+	"github.com/cosmos/cosmos-sdk/client/keys"
 	"github.com/cosmos/cosmos-sdk/server"
 	svrcmd "github.com/cosmos/cosmos-sdk/server/cmd"
 	serverconfig "github.com/cosmos/cosmos-sdk/server/config"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	"github.com/cosmos/cosmos-sdk/types/module"
+	genutilcli "github.com/cosmos/cosmos-sdk/x/genutil/client/cli"
 )
 
 func main() {
@@ -42,7 +47,10 @@ func main() {
 		Use: "hub053", SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return prepare(cmd, cctx) },
 	}
-	root.AddCommand(genesisCommand(&cctx, basics), runCommand(&cctx))
+	network := &cobra.Command{Use: "network"}
+	network.AddCommand(genutilcli.Commands(cctx.TxConfig, basics, "hub053-home").Commands()...)
+	root.AddCommand(genesisCommand(&cctx, basics), runCommand(&cctx), txCommand())
+	root.AddCommand(network, genutilcli.InitCmd(basics, "hub053-home"), keys.Commands())
 	server.AddCommandsWithStartCmdOptions(root, "hub053-home", newApp, nil, server.StartCmdOptions{})
 	if err := svrcmd.Execute(root, "", "hub053-home"); err != nil {
 		fatal(err)
