@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use comet::bech32;
@@ -12,6 +12,8 @@ use palisade_tests::hub::{Hub, Plan};
 use palisade_tests::monitor_process::Monitor;
 use palisade_tests::process::until;
 use palisade_tests::scratch::Scratch;
+use palisade_tests::sdk_record::{self, Record};
+use palisade_tests::sdk_truth::{self, Truth};
 use serde_json::Value;
 
 const CHAIN: &str = "palisade-window";
@@ -139,4 +141,68 @@ fn assert_agreement(monitor: &mut Monitor, hub: &Hub, when: &str) -> Value {
     );
     assert!(differences.is_empty(), "{when}, height {height}:\n{}", differences.join("\n"));
     view
+}
+
+/// Long and fast: misses all over the set, one jailing after the other, and nothing of it may be off by one, at any height
+/// and for any of the 64.
+#[test]
+#[ignore = "needs real nodes: tests/run"]
+fn every_counter_of_500_blocks_with_jailings_is_the_chains() {
+    const BLOCKS: i64 = 500;
+    let dir = Scratch::new().unwrap();
+    let plan = Plan {
+        chain_id: CHAIN,
+        validators: VALIDATORS,
+        window: 100,
+        min_signed: "0.5",
+        timeout_commit: "40ms",
+    };
+    let mut hub = Hub::start(dir.path(), &plan).unwrap();
+    hub.reach(3, PATIENCE).unwrap();
+    let mut monitor =
+        Monitor::start(&dir.path().join("monitor"), CHAIN, &[&hub.rpc], &[&hub.grpc], &[]).unwrap();
+    let record = Record::start(&monitor.listen);
+    let first = monitor.reach(4, true, PATIENCE).unwrap()["height"].as_i64().unwrap();
+
+    // Who goes down for ever, and when; the others miss a few heights now and then, by a sequence without a pattern. One
+    // order a height, or too many would miss the same one and the chain would stand.
+    let mut down = vec![(120, 12), (125, 40), (200, 33), (260, 7), (265, 8)];
+    let (mut dice, mut ordered, begun) = (1usize, 0, Instant::now());
+    while ordered < first + BLOCKS + 10 {
+        assert!(begun.elapsed() < 3 * PATIENCE, "the chain is at {ordered} only");
+        let height = i64::try_from(hub.height().unwrap()).unwrap();
+        if height > ordered {
+            ordered = height;
+            dice = dice * 1_103_515_245 % 2_147_483_647;
+            match down.iter().position(|(from, _)| *from <= height) {
+                Some(at) => hub.order("down", down.remove(at).1, 1).unwrap(),
+                None => hub.order("miss", dice % VALIDATORS, u64::try_from(dice / 64 % 6).unwrap()).unwrap(),
+            }
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let view = monitor.reach(first + BLOCKS + 5, true, PATIENCE).unwrap();
+    assert_eq!(view["disagreements"], 0, "its arithmetic had to be corrected by the chain");
+
+    let views = record.taken();
+    let heights = *views.keys().next().unwrap()..=*views.keys().last().unwrap();
+    let truths: BTreeMap<i64, Truth> = (heights.start() - 1..=*heights.end())
+        .map(|height| (height, sdk_truth::over_rest(&hub.rest, height).unwrap()))
+        .collect();
+    let differences = sdk_record::differences(&views, &truths).unwrap();
+    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+    let jailings = sdk_record::jailings(&truths);
+    let forecasts: usize = jailings
+        .iter()
+        .map(|(height, who)| sdk_record::check_forecasts(&hub.rpc, &views, who, 0, *height).unwrap())
+        .sum();
+    println!(
+        "{} of the heights {heights:?} compared, {} validators each; jailed in {:?}; {forecasts} forecasts of it",
+        views.len(),
+        VALIDATORS,
+        jailings.iter().map(|(height, _)| height).collect::<Vec<_>>()
+    );
+    assert!(i64::try_from(views.len()).unwrap() > BLOCKS * 3 / 4, "only {} heights were shown", views.len());
+    assert!(jailings.len() >= 5 && forecasts > 150, "{} jailings, {forecasts} forecasts", jailings.len());
+    monitor.stop().unwrap();
 }
