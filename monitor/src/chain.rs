@@ -120,6 +120,11 @@ impl State {
         head.or_else(|| self.recent.back().map(|row| &row.set))
     }
 
+    /// The set with this hash, where it is at hand.
+    pub fn set_of(&self, hash: &str) -> Option<Arc<Set>> {
+        self.sets.get(hash).cloned()
+    }
+
     /// Counters of a validator.
     pub fn tally(&self, address: &Address) -> Option<&Tally> {
         self.tallies.get(address)

@@ -16,7 +16,7 @@
 //! - [`history`]: what is kept of it for years: chunks of rows, hours and days, events
 //! - [`profile`]: operator address, name and bonding; [`rest`]: the modules in JSON
 //! - [`view`], [`trouble`]: what the page and the API show; [`delta`]: what of it is new; [`metrics`]: the Prometheus exposition
-//! - [`health`]: when an endpoint may be asked
+//! - [`health`]: when an endpoint may be asked; [`light`]: whether what it says can be true
 //! - [`remote_write`]: the same metrics on the wire to a receiver
 //! - [`config`] is `monitor.toml`; [`secret`] what it only points at
 //! - [`io`] is sockets, files, clock, logs
@@ -37,6 +37,7 @@ pub mod health;
 pub mod history;
 pub mod io;
 pub mod jailing;
+pub mod light;
 pub mod line;
 pub mod live;
 pub mod metrics;

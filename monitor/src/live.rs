@@ -5,6 +5,7 @@
 
 use crate::decode::{self, DecodeError};
 use crate::event::{Block, Claims};
+use crate::light::{self, Ids};
 use comet::rpc;
 use serde::Deserialize;
 
@@ -23,6 +24,8 @@ struct Data {
 #[derive(Deserialize)]
 struct Value {
     block: rpc::Block,
+    #[serde(default)]
+    block_id: Option<rpc::BlockId>,
 }
 
 /// The `events` map: plain strings in every line of nodes, lists in order of emission.
@@ -68,8 +71,8 @@ pub enum LiveError {
     Decode(#[from] DecodeError),
 }
 
-/// A block with its claims; `None` for the empty reply to the subscription.
-pub fn read(chain_id: &str, text: &[u8]) -> Result<Option<Block>, LiveError> {
+/// A block with its claims and its id; `None` for the empty reply to the subscription.
+pub fn read(chain_id: &str, text: &[u8]) -> Result<Option<(Block, Ids)>, LiveError> {
     let envelope: Result<rpc::Envelope<Message>, _> = decode::json("NewBlock message", text);
     let message = match envelope {
         Ok(envelope) => envelope.into_result()?,
@@ -79,9 +82,10 @@ pub fn read(chain_id: &str, text: &[u8]) -> Result<Option<Block>, LiveError> {
             return if subscribed { Ok(None) } else { Err(error.into()) };
         }
     };
-    let mut block = decode::block(chain_id, &message.data.value.block)?;
+    let Value { block: read, block_id } = message.data.value;
+    let mut block = decode::block(chain_id, &read)?;
     block.claims = message.events.map(|events| events.claims());
-    Ok(Some(block))
+    Ok(Some((block, light::ids(&read, block_id.as_ref().map(|id| id.hash.as_str())))))
 }
 
 #[cfg(test)]
@@ -102,14 +106,14 @@ mod tests {
             "liveness.height":["9"],"slash.jailed":["{valcons}"],"tm.event":["NewBlock"],
             "active_proposal.proposal_result":["proposal_rejected","proposal_passed"]}}}}}}"#
         );
-        let block = read("c", text.as_bytes()).unwrap().unwrap();
+        let (block, _) = read("c", text.as_bytes()).unwrap().unwrap();
         assert_eq!(
             block.claims,
             Some(Claims { liveness: vec![(who, 51)], jailed: vec![who], decided: true, ..Claims::default() })
         );
         assert_eq!(block.height, 9);
         let silent = text.replace("\"events\":{\"rewards", "\"other\":{\"rewards");
-        assert_eq!(read("c", silent.as_bytes()).unwrap().unwrap().claims, None, "not said is not nothing");
+        assert_eq!(read("c", silent.as_bytes()).unwrap().unwrap().0.claims, None, "not said is not nothing");
         assert!(matches!(read("d", text.as_bytes()), Err(LiveError::Decode(_))));
     }
 

@@ -3,9 +3,9 @@
 //! A node cancels slow subscribers with an error reply on a socket that stays open, and a dead node may leave it open
 //! and silent: both end the connection here, and polling carries on meanwhile.
 
+use super::follow::Seen;
 use super::pool::Pool;
 use super::reach::Reach;
-use crate::event::Block;
 use crate::live::{self, LiveError};
 use comet::rpc;
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -53,7 +53,7 @@ enum FeedFailure {
 }
 
 /// Keeps a subscription alive until the receiver is gone.
-pub async fn run(chain_id: String, pool: Arc<Pool>, blocks: mpsc::Sender<Block>) {
+pub async fn run(chain_id: String, pool: Arc<Pool>, blocks: mpsc::Sender<Seen>) {
     let mut failures = 0;
     loop {
         let error = match connected(&chain_id, &pool, &blocks, &mut failures).await {
@@ -106,7 +106,7 @@ async fn connect(reach: &Reach) -> Result<WebSocketStream<Box<dyn Stream>>, Feed
 async fn connected(
     chain_id: &str,
     pool: &Pool,
-    blocks: &mpsc::Sender<Block>,
+    blocks: &mpsc::Sender<Seen>,
     failures: &mut usize,
 ) -> Result<std::convert::Infallible, FeedFailure> {
     let source = pool.order(0).into_iter().next().ok_or(FeedFailure::NoEndpoint)?;
@@ -134,14 +134,17 @@ async fn connected(
             Message::Close(_) => return Err(FeedFailure::Closed),
             _ => continue,
         };
-        if let Some(block) = live::read(chain_id, text)? {
+        if let Some((block, ids)) = live::read(chain_id, text)? {
             pool.set_streaming(true);
             pool.saw(source.name(), block.height);
             times.push_back(Instant::now());
             times.drain(..times.len().saturating_sub(PACE));
             *failures = 0;
             seen = block.height;
-            blocks.send(block).await.map_err(|_| FeedFailure::Unread)?;
+            blocks
+                .send(Seen { block, ids, source: source.name().into() })
+                .await
+                .map_err(|_| FeedFailure::Unread)?;
         }
     }
 }

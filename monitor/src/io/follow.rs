@@ -5,8 +5,12 @@
 
 mod beside;
 mod gaps;
+mod progress;
 mod question;
 mod slow;
+mod vouch;
+
+pub use vouch::Seen;
 
 pub use question::Question;
 
@@ -17,8 +21,9 @@ use super::sdk::Sdk;
 use crate::chain::{self, State};
 use crate::change::Change;
 use crate::config;
-use crate::event::{Block, Event};
+use crate::event::Event;
 use crate::history::note::{self, Note};
+use crate::light::{self, Untrue};
 use crate::metrics::HistoryView;
 use crate::row::Row;
 use crate::view::{self, ChainView, GRID};
@@ -74,6 +79,11 @@ pub struct Follower {
     profiles_at: Option<Instant>,
     retry_at: Instant,
     slow: slow::Slow,
+    /// Whether the chain hashes as CometBFT does; `None` before the first block.
+    hashing: Option<bool>,
+    /// The set that the last block announced for the next height.
+    next_set: Option<(i64, String)>,
+    progress: Option<progress::Progress>,
 }
 
 impl Follower {
@@ -107,11 +117,14 @@ impl Follower {
             profiles_at: Some(now),
             retry_at: now,
             slow: slow::Slow::default(),
+            hashing: None,
+            next_set: None,
+            progress: None,
         }
     }
 
     /// Runs until the websocket task is gone.
-    pub async fn run(mut self, mut blocks: mpsc::Receiver<Block>, mut questions: mpsc::Receiver<Question>) {
+    pub async fn run(mut self, mut blocks: mpsc::Receiver<Seen>, mut questions: mpsc::Receiver<Question>) {
         self.publish();
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -131,11 +144,11 @@ impl Follower {
         }
     }
 
-    async fn take_live(&mut self, block: Block) {
-        let next = self.state.head().is_some_and(|head| head.height + 1 == block.height);
-        if next && self.state.wanted_set().is_none() {
-            let height = block.height;
-            if self.take(Event::Block(block)) {
+    async fn take_live(&mut self, seen: Seen) {
+        let next = self.state.head().is_some_and(|head| head.height + 1 == seen.block.height);
+        if next && self.state.wanted_set().is_none() && self.follows(&seen) && self.vouch(&seen).await {
+            let height = seen.block.height;
+            if self.take_seen(seen) {
                 self.feed = Some("websocket");
                 if let Err(error) = self.fetch_set().await {
                     tracing::debug!(chain = %self.chain.id, height, %error, "validator set not read yet");
@@ -158,7 +171,18 @@ impl Follower {
             tracing::debug!(chain = %self.chain.id, %error, "blocks not read, trying again");
             self.retry_at = Instant::now() + TICK * 4;
         }
-        if self.state.head().map(|h| h.height) != before {
+        let head = self.state.head().map(|h| h.height);
+        if let (Some(head), Some(tip)) = (head, self.pool.tip()) {
+            progress::say(&mut self.progress, &self.chain.id, head, tip);
+            if self.pool.stands(head) {
+                tracing::error!(
+                    chain = %self.chain.id, head, tip,
+                    "every endpoint is below the last counted block, nothing is counted until they are past it; \
+                     try: wait if nodes were restored; if the chain was begun again, stop, move its history away, start"
+                );
+            }
+        }
+        if head != before {
             if !self.pool.streaming.load(Ordering::Relaxed) {
                 self.feed = Some("polling");
             }
@@ -181,13 +205,34 @@ impl Follower {
             async move { fetch(&pool, &chain_id, height, live).await }
         };
         let mut blocks = futures_util::stream::iter(next..=to).map(fetch).buffered(PARALLEL);
+        let (mut batch, mut result) = (Vec::<Seen>::new(), Ok(()));
         while let Some(block) = blocks.next().await {
-            let block = block?;
+            match block {
+                Ok(seen) if batch.last().is_none_or(|before| chained(before, &seen)) => batch.push(seen),
+                Ok(_) => break,
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
+            }
+        }
+        drop(blocks);
+        let (Some(first), Some(last)) = (batch.first(), batch.last()) else { return result };
+        if !self.follows(&first.clone()) {
+            return result;
+        }
+        // The last one vouches for all before it; only when it is refused each one has to speak for itself.
+        let vouched = self.vouch(&last.clone()).await;
+        for seen in batch {
+            if !vouched && !(self.follows(&seen) && self.vouch(&seen).await) {
+                break;
+            }
             self.fetch_set().await?;
-            if !self.take(Event::Block(block)) {
+            if !self.take_seen(seen) {
                 break;
             }
         }
+        result?;
         self.fetch_set().await
     }
 
@@ -196,13 +241,28 @@ impl Follower {
         let Some((height, hash)) = self.state.wanted_set().map(|(h, hash)| (h, hash.to_owned())) else {
             return Ok(());
         };
+        let hashed = self.hashing == Some(true);
         let ask = |client: Client| {
             let hash = hash.clone();
-            async move { client.set(height, &hash).await }
+            async move {
+                let set = client.set(height, &hash).await?;
+                if hashed && !light::is_set(&set) { Err(Untrue::Set.into()) } else { Ok(set) }
+            }
         };
         let set = self.pool.ask(ask).await?;
         self.take(Event::Set(set));
         Ok(())
+    }
+
+    /// Counts with a block that may be counted; false when it was refused.
+    fn take_seen(&mut self, seen: Seen) -> bool {
+        let Seen { block, ids, .. } = seen;
+        let height = block.height;
+        let good = self.take(Event::Block(block));
+        if good {
+            self.took(height, ids);
+        }
+        good
     }
 
     /// Applies one event; false when a block was refused.
@@ -312,10 +372,16 @@ impl Follower {
     }
 }
 
-async fn fetch(pool: &Pool, chain_id: &str, height: i64, live: bool) -> Result<Block, RpcFailure> {
-    let mut block = pool.ask(|client| async move { client.block(chain_id, height).await }).await?;
+async fn fetch(pool: &Pool, chain_id: &str, height: i64, live: bool) -> Result<Seen, RpcFailure> {
+    let ask = |client: Client| async move { client.block(chain_id, height).await };
+    let ((mut block, ids), source) = pool.ask_at(height, ask).await?;
     if live {
         block.claims = pool.ask(|client| async move { client.claims(height).await }).await.ok();
     }
-    Ok(block)
+    Ok(Seen { block, ids, source })
+}
+
+/// Whether `next` names `before` as the block before it, where both say.
+fn chained(before: &Seen, next: &Seen) -> bool {
+    before.ids.id.is_empty() || next.ids.before.is_empty() || before.ids.id == next.ids.before
 }

@@ -129,14 +129,17 @@ impl Pool {
         if self.judge(source, &status.node_info.network, sync.latest_block_height) {
             return;
         }
-        let own = self
-            .own()
-            .hashes
-            .iter()
-            .find(|(h, _)| *h == sync.latest_block_height)
-            .map(|(_, hash)| hash.clone());
-        if let Some(own) = own {
-            self.compare(source, sync.latest_block_height, &own, &sync.latest_block_hash);
+        let at = |height: i64| self.own().hashes.iter().rev().find(|(h, _)| *h == height).cloned();
+        if let Some((height, own)) = at(sync.latest_block_height) {
+            return self.compare(source, height, &own, &sync.latest_block_hash);
+        }
+        // Put aside and at another height than we are: our last block tells whether it may come back.
+        let aside = matches!(source.health().quarantine, Some(Quarantine::Forked(_) | Quarantine::Lied(_)));
+        let last = self.own().hashes.back().cloned();
+        if let Some((height, own)) = last.filter(|(height, _)| aside && *height <= sync.latest_block_height)
+            && let Ok(theirs) = source.ask(source.client.block_hash(height)).await
+        {
+            self.compare(source, height, &own, &theirs);
         }
     }
 
@@ -267,6 +270,22 @@ impl Pool {
             (lacks, h.failing, h.is_limited(now), h.catching_up, behind)
         });
         order
+    }
+
+    /// The RPC endpoint with this name.
+    pub fn source(&self, name: &str) -> Option<&Arc<Source<Client>>> {
+        self.sources.iter().find(|s| s.name() == name)
+    }
+
+    /// Working endpoints other than the one called `name` that have `height`, or will in a moment.
+    pub fn others(&self, name: &str, height: i64) -> Vec<Arc<Source<Client>>> {
+        let now = Instant::now();
+        let may = |s: &Arc<Source<Client>>| {
+            let h = s.health();
+            let near = h.height.is_some_and(|has| has + LAG >= height) && h.earliest <= height;
+            h.usable() && near && !h.catching_up && h.wait(now).is_zero()
+        };
+        self.order(height).into_iter().filter(|s| s.name() != name && may(s)).collect()
     }
 
     /// Asks one endpoint after the other until one answers; the first error is returned when none does.

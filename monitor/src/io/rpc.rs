@@ -6,6 +6,7 @@ use super::source::{Fault, patience};
 use crate::decode::{self, DecodeError};
 use crate::event::{Block, Claims};
 use crate::health::Class;
+use crate::light::{self, Ids, Untrue};
 use crate::set::Set;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -47,6 +48,9 @@ pub enum RpcFailure {
     /// An answer that cannot be true.
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    /// An answer that contradicts its own hashes.
+    #[error(transparent)]
+    Untrue(#[from] Untrue),
     /// The application refused a query.
     #[error("the application answered with code {code} ({codespace}): {log}")]
     App {
@@ -87,7 +91,7 @@ impl Fault for RpcFailure {
             Self::Limited { .. } | Self::NoneLeft => Class::RateLimited,
             Self::Node(error) if lowest(&error.data).is_some() || is_ahead(&error.data) => Class::Unavailable,
             Self::Node(_) | Self::App { .. } => Class::Refused,
-            Self::Decode(DecodeError::Chain { .. }) => Class::Foreign,
+            Self::Untrue(_) | Self::Decode(DecodeError::Chain { .. }) => Class::Foreign,
             Self::Decode(_) => Class::Garbage,
         }
     }
@@ -116,6 +120,7 @@ fn lowest(text: &str) -> Option<i64> {
 /// `height 9 must be less than or equal to the current blockchain height 5`
 fn is_ahead(text: &str) -> bool {
     text.contains("must be less than or equal to the current")
+        || text.contains("can't be greater than max height")
 }
 
 impl Client {
@@ -154,16 +159,17 @@ impl Client {
     }
 
     /// The block of `height`, checked to be of `chain_id`.
-    pub async fn block(&self, chain_id: &str, height: i64) -> Result<Block, RpcFailure> {
+    pub async fn block(&self, chain_id: &str, height: i64) -> Result<(Block, Ids), RpcFailure> {
         let answer: rpc::BlockAnswer = self.call("block", json!({ "height": height.to_string() })).await?;
         let Some(block) = answer.block else {
             return Err(DecodeError::Shape { what: "block", reason: "it is null".into() }.into());
         };
+        let ids = light::ids(&block, Some(&answer.block_id.hash));
         let block = decode::block(chain_id, &block)?;
         if block.height != height {
             return Err(DecodeError::Height { found: block.height, expected: height }.into());
         }
-        Ok(block)
+        Ok((block, ids))
     }
 
     /// Id of the block of `height`, in upper-case hex. Costs the node little, unlike the block.
@@ -173,6 +179,12 @@ impl Client {
         let found = answer.block_metas.into_iter().find(|m| m.header.height == height);
         let missing = || DecodeError::Shape { what: "blockchain", reason: "the header is not in it".into() };
         Ok(found.ok_or_else(missing)?.block_id.hash)
+    }
+
+    /// The signatures for the block of `height` that the node has.
+    pub async fn commit(&self, height: i64) -> Result<rpc::Commit, RpcFailure> {
+        let answer: rpc::CommitAnswer = self.call("commit", json!({ "height": height.to_string() })).await?;
+        Ok(answer.signed_header.commit)
     }
 
     /// What x/slashing emitted in the block of `height`.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod fake_node;
+mod faulty;
 mod reload;
 
 use fake_node::{App, Mood, Node, VALIDATORS, address, flag, proposer};

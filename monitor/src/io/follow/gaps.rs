@@ -4,11 +4,12 @@
 //! anew after the gap.
 
 use super::beside::Answer;
-use super::{Follower, PARALLEL, fetch};
+use super::{Follower, PARALLEL, Seen, chained, fetch};
 use crate::event::Block;
 use crate::io::history::read;
 use crate::io::pool::Pool;
 use crate::io::rpc::{Client, RpcFailure};
+use crate::light::Untrue;
 use crate::row::{self, Row};
 use crate::set::Set;
 use futures_util::StreamExt as _;
@@ -75,8 +76,14 @@ impl Follower {
 async fn rows(pool: &Pool, chain_id: &str, from: i64, to: i64) -> Result<Vec<Arc<Row>>, RpcFailure> {
     let blocks = futures_util::stream::iter(from..=to + 1);
     let blocks = blocks.map(|height| fetch(pool, chain_id, height, false)).buffered(PARALLEL);
-    let blocks: Vec<Result<Block, RpcFailure>> = blocks.collect().await;
-    let blocks: Vec<Block> = blocks.into_iter().collect::<Result<_, _>>()?;
+    let seen: Vec<Result<Seen, RpcFailure>> = blocks.collect().await;
+    let seen: Vec<Seen> = seen.into_iter().collect::<Result<_, _>>()?;
+    // Each must name the one before, and where some fit their hashes all must: a fork or a lie stays a gap.
+    let fits = |good: bool| seen.iter().any(|s| s.ids.fit.is_some_and(|fit| fit.is_ok() == good));
+    if !seen.windows(2).all(|pair| chained(&pair[0], &pair[1])) || fits(true) && fits(false) {
+        return Err(Untrue::Before.into());
+    }
+    let blocks: Vec<Block> = seen.into_iter().map(|s| s.block).collect();
     let mut sets: BTreeMap<String, Arc<Set>> = BTreeMap::new();
     let mut rows = Vec::new();
     for pair in blocks.windows(2) {
