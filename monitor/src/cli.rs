@@ -1,6 +1,7 @@
 //! The command line of `palisade-monitor`: one file for each verb.
 
 mod check;
+mod config;
 mod export;
 mod history;
 mod import;
@@ -28,6 +29,8 @@ enum Verb {
     Run(run::Args),
     /// Reach every endpoint once and say what is there. Exits 1 when something has to be repaired.
     Check(check::Args),
+    /// Other monitors' configurations.
+    Config(config::Args),
     Query(query::Args),
     Export(export::Args),
     Import(import::Args),
@@ -45,6 +48,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match args.verb {
         Verb::Run(args) => run::run(args),
         Verb::Check(args) => check::run(&args),
+        Verb::Config(args) => config::run(&args),
         Verb::Query(args) => query::run(&args),
         Verb::Export(args) => export::run(&args),
         Verb::Import(args) => import::run(&args),

@@ -18,6 +18,7 @@
 //! - [`view`], [`trouble`]: what the page and the API show; [`delta`]: what of it is new; [`metrics`]: the Prometheus exposition
 //! - [`health`]: when an endpoint may be asked; [`light`]: whether what it says can be true
 //! - [`remote_write`]: the same metrics on the wire to a receiver
+//! - [`migrate`]: what other monitors' configurations say
 //! - [`config`] is `monitor.toml`; [`secret`] what it only points at
 //! - [`io`] is sockets, files, clock, logs
 
@@ -41,6 +42,7 @@ pub mod light;
 pub mod line;
 pub mod live;
 pub mod metrics;
+pub mod migrate;
 pub mod pace;
 pub mod probe;
 pub mod profile;
