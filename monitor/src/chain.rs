@@ -55,6 +55,7 @@ pub struct State {
     pub(crate) profiles: Option<Profiles>,
     pub(crate) pace: Pace,
     pub(crate) disagreements: u64,
+    pub(crate) evidence_time: Option<i64>,
     /// Heights at which the chain contradicted, until an anchor says why.
     pub(crate) suspicions: Vec<i64>,
     /// What other modules did to validators lately, and in which block: an older anchor does not know it.
@@ -240,6 +241,7 @@ fn take_block(state: &mut State, block: Block, changes: &mut Vec<Change>) {
     }
     if block.evidence > 0 {
         changes.push(Change::Evidence { height: block.height });
+        state.evidence_time = Some(block.time);
     }
     if block.claims.as_ref().is_some_and(|claims| claims.decided) {
         changes.push(Change::Decided { height: block.height });

@@ -1,11 +1,13 @@
 //! The command line of `palisade-monitor`: one file for each verb.
 
+mod alert;
 mod check;
 mod config;
 mod export;
 mod history;
 mod import;
 mod query;
+mod rules;
 mod run;
 
 use crate::config::Config;
@@ -34,6 +36,10 @@ enum Verb {
     Query(query::Args),
     Export(export::Args),
     Import(import::Args),
+    /// What fires, and orders about it: acknowledge, silence, maintenance, a test of a channel.
+    Alert(alert::Args),
+    /// The rules of the alerts, for Prometheus.
+    Rules(rules::Args),
 }
 
 /// Runs the command line `args`, whose first item is the program's name.
@@ -52,6 +58,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Query(args) => query::run(&args),
         Verb::Export(args) => export::run(&args),
         Verb::Import(args) => import::run(&args),
+        Verb::Alert(args) => alert::run(&args),
+        Verb::Rules(args) => rules::run(&args),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

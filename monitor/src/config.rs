@@ -1,11 +1,13 @@
 //! `monitor.toml`: first what a human wrote, then what it means.
 
+pub mod alerts;
 mod endpoint;
 mod history;
 mod page;
 mod postgres;
 mod remote_write;
 mod secret;
+pub mod span;
 
 pub use endpoint::{Endpoint, TOKEN};
 pub use history::Keep;
@@ -36,6 +38,12 @@ struct Raw {
     postgres: Option<postgres::Raw>,
     #[serde(rename = "chain", default)]
     chains: Vec<RawChain>,
+    #[serde(default)]
+    alerts: alerts::Raw,
+    #[serde(rename = "signer", default)]
+    signers: Vec<alerts::RawBeside>,
+    #[serde(rename = "sentry", default)]
+    sentries: Vec<alerts::RawBeside>,
 }
 
 #[derive(Deserialize)]
@@ -52,7 +60,7 @@ struct RawChain {
 }
 
 /// A configuration that can be run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Address of the page and the metrics.
     pub listen: SocketAddr,
@@ -66,6 +74,8 @@ pub struct Config {
     pub remote_write: Vec<RemoteWrite>,
     /// The shared history.
     pub postgres: Option<Postgres>,
+    /// What is told to whom.
+    pub alerts: alerts::Alerts,
 }
 
 /// One chain to watch.
@@ -97,6 +107,16 @@ pub enum ConfigError {
         file: String,
         /// Parser's words.
         reason: String,
+    },
+    /// Alerts or channels that cannot be as they are written.
+    #[error("{file}: {reason}\ntry: {advice}")]
+    Alerts {
+        /// Which file.
+        file: String,
+        /// What is wrong.
+        reason: String,
+        /// What to write.
+        advice: &'static str,
     },
     /// No chain.
     #[error("{0}: there is no [[chain]] to watch\ntry: add [[chain]] with id and rpc")]
@@ -165,7 +185,9 @@ impl Config {
                 keep,
             });
         }
+        let alerts = alerts::Alerts::new(raw.alerts, raw.signers, raw.sentries, &name, directory)?;
         Ok(Self {
+            alerts,
             listen: raw.listen,
             data_dir: directory.join(raw.data_dir),
             page: raw.page.resolve(directory),

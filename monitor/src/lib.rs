@@ -19,9 +19,11 @@
 //! - [`health`]: when an endpoint may be asked; [`light`]: whether what it says can be true
 //! - [`remote_write`]: the same metrics on the wire to a receiver
 //! - [`migrate`]: what other monitors' configurations say
+//! - [`alert`]: rules over all that, the life of an alert, and what is sent
 //! - [`config`] is `monitor.toml`; [`secret`] what it only points at
 //! - [`io`] is sockets, files, clock, logs
 
+pub mod alert;
 pub mod bitmap;
 pub mod chain;
 pub mod change;

@@ -2,8 +2,10 @@
 //!
 //! Written anew, because a series must disappear with its validator and an unknown value must be absent: a gauge that
 //! keeps its last value would go on saying "not in jail". Label sets are closed: `chain_id`, `valoper`, `moniker`,
-//! `horizon` of a probability, `source` and `transport` for endpoints of the configuration, `class` for how they failed.
+//! `horizon` of a probability, `channel`, `signer`, `sentry`,
+//! `source` and `transport` for endpoints of the configuration, `class` for how they failed.
 
+mod alert;
 mod chain;
 mod compat;
 mod forecast;
@@ -91,6 +93,13 @@ pub fn pushed(all: &[Pushed]) -> String {
     text(&families)
 }
 
+/// What fires and who is told, to be appended to the exposition.
+pub fn alerts(board: &crate::alert::board::Board) -> String {
+    let mut families = alert::families(board);
+    families.retain(|f| !f.get_metric().is_empty());
+    text(&families)
+}
+
 /// All families, as they are scraped and as they are pushed.
 pub fn families(version: &str, snapshots: &[Snapshot]) -> Vec<MetricFamily> {
     let mut families = vec![family(
@@ -127,6 +136,7 @@ pub fn families(version: &str, snapshots: &[Snapshot]) -> Vec<MetricFamily> {
         })
     });
     families.push(family("source_errors_total", "Requests to it that failed.", errors.collect()));
+    families.extend(alert::compared(snapshots));
     let wanted = snapshots.iter().flat_map(|s| s.compat.iter().copied()).collect();
     families.extend(compat::families(&wanted, snapshots));
     families.retain(|f| !f.get_metric().is_empty());

@@ -65,6 +65,8 @@ pub struct ChainView {
     pub disagreements: u64,
     /// Heights that could not be read.
     pub unknown_heights: u64,
+    /// Time of the last block seen that carried evidence of misbehaviour, Unix seconds.
+    pub evidence_time_unix: Option<i64>,
     /// Last height of the grid; it begins `GRID - 1` heights before.
     pub grid_to: Option<i64>,
     /// Seats and their price.
@@ -144,6 +146,7 @@ pub fn chain(chain_id: &str, state: &State, watch: &[String]) -> ChainView {
         window,
         disagreements: state.disagreements,
         unknown_heights: state.unknown_heights,
+        evidence_time_unix: state.evidence_time.map(|t| t.div_euclid(1_000_000_000)),
         grid_to: last.map(|r| r.height),
         rounds: rounds(state),
         validators,
@@ -214,6 +217,21 @@ fn shown(state: &State, watch: &[String]) -> BTreeSet<Address> {
     }
     shown.extend(watch.iter().filter_map(|w| Address::from_hex(w)));
     shown
+}
+
+/// The own validator that an entry of `watch` names, once it is known which one that is.
+pub fn find<'a>(view: &'a ChainView, watched: &str) -> Option<&'a ValidatorView> {
+    let watch = [watched.to_owned()];
+    view.validators
+        .iter()
+        .filter(|v| v.own)
+        .find(|v| Address::from_hex(&v.address).is_some_and(|address| is_own(&watch, &address, &v.valoper)))
+}
+
+/// When the first of the votes ends that `v` certainly owes, in Unix seconds.
+pub fn unvoted_ends(view: &ChainView, v: &ValidatorView) -> Option<i64> {
+    let owed = v.duty.as_ref()?.unvoted.as_ref()?;
+    view.proposals.iter().flatten().filter(|p| owed.contains(&p.id)).map(|p| p.ends_unix).min()
 }
 
 fn is_own(watch: &[String], address: &Address, valoper: &str) -> bool {

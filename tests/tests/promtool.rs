@@ -56,8 +56,12 @@ fn promtool_has_nothing_to_say() {
 #[test]
 #[ignore = "needs promtool: tests/run"]
 fn the_shipped_rules_do_what_their_tests_say() {
-    for arguments in [["check", "rules", "palisade.rules.yml"], ["test", "rules", "palisade.rules.test.yml"]]
-    {
+    for arguments in [
+        ["check", "rules", "palisade.rules.yml"],
+        ["check", "rules", "palisade-monitor.rules.yml"],
+        ["test", "rules", "palisade.rules.test.yml"],
+        ["test", "rules", "palisade-monitor.rules.test.yml"],
+    ] {
         let out =
             Command::new(binaries::promtool().unwrap()).args(arguments).current_dir(RULES).output().unwrap();
         let said =
@@ -67,6 +71,7 @@ fn the_shipped_rules_do_what_their_tests_say() {
 }
 
 fn metrics_of_the_rules() -> Vec<String> {
+    // Those of the monitor are made from its own table, whose test compares them with its metrics.
     let rules = std::fs::read_to_string(format!("{RULES}/palisade.rules.yml")).unwrap();
     let names: Vec<String> = rules
         .lines()
@@ -75,7 +80,7 @@ fn metrics_of_the_rules() -> Vec<String> {
         .filter(|word| word.starts_with("palisade_"))
         .map(String::from)
         .collect();
-    assert!(names.len() > 15, "{names:?}");
+    assert!(names.len() > 5, "{names:?}");
     names
 }
 

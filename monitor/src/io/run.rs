@@ -1,6 +1,9 @@
 //! The daemon: starts what the configuration says, serves until it is told to stop, and follows a new configuration
 //! without disturbing what did not change.
 
+use super::alert::store::StoreError;
+use super::alert::{self, Desk, Plan, socket};
+use super::http::{Http, Tls, TlsError};
 use super::postgres::{self, Mirrored};
 use super::remote_write;
 use super::server::{self, Door, DoorError};
@@ -26,6 +29,17 @@ pub enum RunError {
     /// A chain cannot be watched.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// Alerts cannot be kept.
+    #[error(transparent)]
+    Alerts(#[from] StoreError),
+    /// Nobody could give orders.
+    #[error(
+        "cannot listen on monitor.sock in data_dir: {0}\ntry: a data_dir of a shorter path, on a local disk"
+    )]
+    Socket(std::io::Error),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The page's certificates or tokens cannot be used.
     #[error(transparent)]
     Door(#[from] DoorError),
@@ -44,18 +58,26 @@ pub async fn run(
     let address = listener.local_addr().map_err(listen)?;
     let (door, doors) = watch::channel(Arc::new(open(&config)?));
     let mut chains = Chains::new();
+    let http = Http::new(&Tls::default())?;
     chains.apply(&config).await?;
     let board: Board = Arc::new(watch::channel(Vec::new()).0);
     let mut writes = Service::new("remote_write");
     let mut mirror = Service::new("postgres");
     // Services go here, each as `let mut x = Service::new("x")` with an `x.apply(…)` below and at a reload: one starts
     // again only when its own section has changed.
+    let desk = Arc::new(Desk::open(&config.data_dir)?);
+    let orders = socket::listen(&config.data_dir).map_err(RunError::Socket)?;
+    let orders = tokio::spawn(socket::serve(orders, desk.clone()));
+    let mut alerts = Service::new("alerts");
+    let served = chains.served();
+    let alerting = |plan: Plan| alert::run(plan, desk.clone(), served.clone(), http.clone());
+    alerts.apply(Some(&Plan::new(&config)), alerting).await;
     let push = |all| remote_write::run(all, chains.served(), board.clone());
     writes.apply(wanted_writes(&config).as_ref(), push).await;
     mirror.apply(wanted_mirror(&config).as_ref(), |mirrored| postgres::run(mirrored, board.clone())).await;
     tracing::info!(%address, chains = config.chains.len(), "monitor runs");
     bound(door.borrow().scheme(), address);
-    let server = server::serve(listener, chains.served(), doors, board.subscribe(), stop);
+    let server = server::serve(listener, chains.served(), desk.clone(), doors, board.subscribe(), stop);
     tokio::pin!(server);
     let mut running = config;
     loop {
@@ -87,12 +109,15 @@ pub async fn run(
                 writes.apply(wanted_writes(&config).as_ref(), push).await;
                 let follow = |mirrored| postgres::run(mirrored, board.clone());
                 mirror.apply(wanted_mirror(&config).as_ref(), follow).await;
+                alerts.apply(Some(&Plan::new(&config)), alerting).await;
                 running = config;
             }
         }
     }
     writes.stop().await;
     mirror.stop().await;
+    orders.abort();
+    alerts.stop().await;
     chains.stop().await;
     tracing::info!("monitor stopped");
     Ok(())

@@ -5,10 +5,10 @@
 //! - [`probes`]: for Prometheus and for whoever restarts containers
 //! - [`accept`], [`door`]: connections, TLS and tokens; [`session`], [`guard`]: who may do what, headers of every answer
 //!
-//! What changes something (alerts: acknowledge, silence) is a room of its own, merged in [`router`] by
-//! [`guard::admins`].
+//! - [`alerts`]: what fires, for viewers; orders about it, for [`guard::admins`]
 
 mod accept;
+pub mod alerts;
 mod api;
 mod assets;
 mod door;
@@ -20,6 +20,7 @@ mod session;
 
 pub use door::{Door, DoorError};
 
+use super::alert::Desk;
 use super::follow::{Published, Question};
 use super::pool::Pool;
 use crate::metrics::{Compat, Pushed, Snapshot};
@@ -52,7 +53,20 @@ pub struct Served {
 impl Served {
     /// What is known of it now.
     pub fn snapshot(&self) -> Snapshot {
-        Shared::snapshot(self)
+        let Published { view, feed, received, history } = self.published.borrow().clone();
+        let age = received.map(|at| at.elapsed().as_secs_f64());
+        let patience = BLIND.max(10.0 * view.block_seconds.unwrap_or(0.0));
+        Snapshot {
+            blind: age.unwrap_or(self.started.elapsed().as_secs_f64()) > patience,
+            chain: view,
+            sources: self.pool.view(),
+            source_forked: self.pool.disputed(),
+            source_below: self.pool.below().map(|(tip, _)| tip),
+            feed,
+            history,
+            data_age_seconds: age,
+            compat: self.compat.clone(),
+        }
     }
 }
 
@@ -67,6 +81,7 @@ struct Shared {
     pushed: watch::Receiver<Vec<Pushed>>,
     /// Turns true when the daemon stops: streams end then, or it could not.
     stopped: watch::Receiver<bool>,
+    desk: Arc<Desk>,
 }
 
 impl Shared {
@@ -80,28 +95,11 @@ impl Shared {
     }
 
     fn summaries(&self) -> Vec<Summary> {
-        self.served().iter().map(|served| Summary::of(&Self::snapshot(served))).collect()
+        self.served().iter().map(|served| Summary::of(&served.snapshot())).collect()
     }
 
     fn snapshots(&self) -> Vec<Snapshot> {
-        self.served().iter().map(Self::snapshot).collect()
-    }
-
-    fn snapshot(served: &Served) -> Snapshot {
-        let Published { view, feed, received, history } = served.published.borrow().clone();
-        let age = received.map(|at| at.elapsed().as_secs_f64());
-        let patience = BLIND.max(10.0 * view.block_seconds.unwrap_or(0.0));
-        Snapshot {
-            blind: age.unwrap_or(served.started.elapsed().as_secs_f64()) > patience,
-            chain: view,
-            sources: served.pool.view(),
-            source_forked: served.pool.disputed(),
-            source_below: served.pool.below().map(|(tip, _)| tip),
-            feed,
-            history,
-            data_age_seconds: age,
-            compat: served.compat.clone(),
-        }
+        self.served().iter().map(Served::snapshot).collect()
     }
 }
 
@@ -109,6 +107,7 @@ impl Shared {
 pub async fn serve(
     listener: TcpListener,
     chains: watch::Receiver<Vec<Served>>,
+    desk: Arc<Desk>,
     door: watch::Receiver<Arc<Door>>,
     pushed: watch::Receiver<Vec<Pushed>>,
     stop: impl Future<Output = ()>,
@@ -121,6 +120,7 @@ pub async fn serve(
         hub: hub::Hub::default(),
         pushed,
         stopped,
+        desk,
     });
     let stop = async move {
         stop.await;
@@ -130,12 +130,17 @@ pub async fn serve(
 }
 
 fn router(shared: &Arc<Shared>) -> Router {
-    let seen = Router::new().merge(api::routes()).merge(events::routes()).merge(probes::metrics());
+    let seen = Router::new()
+        .merge(api::routes())
+        .merge(events::routes())
+        .merge(probes::metrics())
+        .merge(alerts::routes(shared.desk.clone()));
     Router::new()
         .merge(guard::viewers(seen, shared))
         .merge(assets::routes())
         .merge(session::routes())
         .merge(probes::routes())
+        .merge(guard::admins(alerts::changes(shared.desk.clone()), shared))
         .layer(axum::middleware::map_response(guard::headers))
         .with_state(shared.clone())
 }

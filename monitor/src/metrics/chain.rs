@@ -33,4 +33,7 @@ pub(super) const FAMILIES: &[(&str, &str, Value<Snapshot>)] = &[
         Some(flag(s.source_below.is_some()))
     }),
     ("chain_blind", "1 when no new block arrived for too long.", |s| Some(flag(s.blind))),
+    ("chain_quiet", "1 when endpoints answer and none of them has a newer block.", |s| {
+        Some(flag(crate::alert::facts::quiet(s.chain.height, &s.sources)))
+    }),
 ];

@@ -61,16 +61,70 @@ fn snapshots() -> Vec<Snapshot> {
     ]
 }
 
+fn board() -> crate::alert::board::Board {
+    use crate::alert::board::ChannelView;
+    use crate::alert::facts::Probe;
+    let mut alert = crate::alert::message::example(crate::alert::Kind::Fired).alert;
+    alert.key.chain = "akashnet-2".into();
+    let pager = ChannelView {
+        name: "pager".into(),
+        delivered: 3,
+        failed: 1,
+        waiting: 2,
+        oldest_seconds: 7,
+        ..ChannelView::default()
+    };
+    let unasked = Probe { name: "unasked".into(), ..Probe::default() };
+    let signer = Probe { name: "s".into(), up: Some(true), findings: Some(vec![]), error: None };
+    let sentry = Probe { name: "w".into(), up: Some(true), findings: Some(vec!["pex".into()]), error: None };
+    crate::alert::board::Board {
+        evaluated_at: Some(5000),
+        alerts: vec![alert],
+        channels: vec![pager],
+        signers: vec![signer, unasked],
+        sentries: vec![sentry],
+        ..crate::alert::board::Board::default()
+    }
+}
+
 #[test]
 fn golden() {
-    let text = exposition("0.1.0", &snapshots());
+    let text = exposition("0.1.0", &snapshots()) + &alerts(&board());
     let golden = include_str!("golden.prom");
     assert!(text == golden, "the exposition changed; if that is wanted, metrics/golden.prom is now:\n{text}");
 }
 
 #[test]
+fn the_rules_compare_what_is_exposed() {
+    use crate::view::{DutyView, ForecastView, ProposalView, UpgradeView};
+    let mut all = snapshots();
+    let chain = std::sync::Arc::make_mut(&mut all[0].chain);
+    chain.block_time_unix = Some(1);
+    chain.signed_power_ratio = Some(1.0);
+    chain.evidence_time_unix = Some(1);
+    chain.proposals = Some(vec![ProposalView { id: 7, ends_unix: 9, ..ProposalView::default() }]);
+    chain.upgrade = Some(UpgradeView {
+        seconds: Some(1.0),
+        halt_expected: true,
+        halt_to_unix: Some(2),
+        ..UpgradeView::default()
+    });
+    chain.validators[0].forecast =
+        ForecastView { jail_probability_24h: Some(0.5), ..ForecastView::default() };
+    chain.validators[0].duty =
+        Some(DutyView { balance: Some("5".into()), unvoted: Some(vec![7]), ..DutyView::default() });
+    let text = exposition("0.1.0", &all) + &alerts(&board());
+    for rule in crate::alert::rule::RULES {
+        for name in rule.expr.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
+            let there = !name.starts_with("palisade_") || text.contains(&format!("# TYPE {name} "));
+            assert!(there, "{} compares {name}, which nobody exposes", rule.name);
+        }
+    }
+}
+
+#[test]
 fn unknown_is_absent() {
-    let text = exposition("0.1.0", &snapshots());
+    let text = exposition("0.1.0", &snapshots()) + &alerts(&board());
     for name in [
         "window_missed",
         "window_limit",

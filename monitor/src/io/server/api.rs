@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 async fn chain(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Response {
     match shared.find(&id) {
-        Some(served) => Json(Shared::snapshot(&served)).into_response(),
+        Some(served) => Json(served.snapshot()).into_response(),
         None => (StatusCode::NOT_FOUND, "this chain is not watched").into_response(),
     }
 }

@@ -44,7 +44,6 @@ where
 }
 
 /// For routes that change something: mount them with `guard::admins(routes, &shared)`.
-#[allow(dead_code, reason = "the alerts' room is the first that changes something")]
 pub(super) fn admins<S>(router: Router<S>, shared: &Arc<Shared>) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,

@@ -69,7 +69,7 @@ pub(super) fn chain(shared: &Arc<Shared>, id: &str) -> Option<Seat> {
     let served = shared.find(id)?;
     let mut lanes = lock(&shared.hub.chains);
     let lane = lanes.entry(id.into()).or_insert_with(|| {
-        let last = Shared::snapshot(&served);
+        let last = served.snapshot();
         let (out, _) = broadcast::channel(QUEUE);
         let lane = Arc::new(Mutex::new(ChainLane { image: Image::new(&last), last, out }));
         tokio::spawn(drive_chain(shared.clone(), served, id.into(), lane.clone()));
@@ -108,7 +108,7 @@ async fn drive_chain(shared: Arc<Shared>, mut served: Served, id: String, lane: 
             if slow {
                 told = Instant::now();
             }
-            lane.last = Shared::snapshot(&served);
+            lane.last = served.snapshot();
             let last = lane.last.clone();
             let message = match lane.image.advance(&last, slow) {
                 Told::Delta(delta) => message("delta", &delta),

@@ -22,6 +22,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
 async fn exposition(State(shared): State<Arc<Shared>>) -> Response {
     let mut text = metrics::exposition(env!("CARGO_PKG_VERSION"), &shared.snapshots());
     text += &metrics::pushed(&shared.pushed.borrow());
+    text += &metrics::alerts(&shared.desk.board().borrow());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
