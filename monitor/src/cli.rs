@@ -9,6 +9,7 @@ mod import;
 mod query;
 mod rules;
 mod run;
+mod top;
 
 use crate::config::Config;
 use anyhow::Context as _;
@@ -40,6 +41,8 @@ enum Verb {
     Alert(alert::Args),
     /// The rules of the alerts, for Prometheus.
     Rules(rules::Args),
+    /// The page in a terminal.
+    Top(top::Args),
 }
 
 /// Runs the command line `args`, whose first item is the program's name.
@@ -60,6 +63,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Import(args) => import::run(&args),
         Verb::Alert(args) => alert::run(&args),
         Verb::Rules(args) => rules::run(&args),
+        Verb::Top(args) => top::run(args),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -26,3 +26,4 @@ pub mod secret;
 pub mod server;
 pub mod source;
 pub mod supervise;
+pub mod top_cmd;

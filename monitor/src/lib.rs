@@ -20,6 +20,7 @@
 //! - [`remote_write`]: the same metrics on the wire to a receiver
 //! - [`migrate`]: what other monitors' configurations say
 //! - [`alert`]: rules over all that, the life of an alert, and what is sent
+//! - [`top`]: the same in a terminal
 //! - [`config`] is `monitor.toml`; [`secret`] what it only points at
 //! - [`io`] is sockets, files, clock, logs
 
@@ -54,6 +55,7 @@ pub mod row;
 pub mod secret;
 pub mod set;
 pub mod tally;
+pub mod top;
 pub mod trouble;
 pub mod view;
 pub mod windows;
