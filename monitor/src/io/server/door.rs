@@ -73,14 +73,16 @@ impl Door {
         if self.tls.is_some() { "https" } else { "http" }
     }
 
-    /// Shakes hands; an error for whoever does not.
-    pub(super) async fn welcome(&self, stream: TcpStream) -> std::io::Result<Box<dyn Duplex>> {
+    /// Shakes hands, and says whether HTTP/2 was agreed on; an error for whoever does not.
+    pub(super) async fn welcome(&self, stream: TcpStream) -> std::io::Result<(Box<dyn Duplex>, bool)> {
         stream.set_nodelay(true)?;
-        let Some(tls) = &self.tls else { return Ok(Box::new(stream)) };
-        match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
-            Ok(stream) => Ok(Box::new(stream?)),
-            Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
-        }
+        let Some(tls) = &self.tls else { return Ok((Box::new(stream), false)) };
+        let Ok(shaken) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await else {
+            return Err(std::io::ErrorKind::TimedOut.into());
+        };
+        let stream = shaken?;
+        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        Ok((Box::new(stream), http2))
     }
 }
 
