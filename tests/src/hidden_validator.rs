@@ -1,7 +1,8 @@
 //! A validator on a private wire to one sentry that faces the outside, each on addresses of its own, and the live audit run
 //! on them from there.
 
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -76,20 +77,14 @@ impl Fleet {
 
     fn write(&self, host: &str, node_key: &PrivateKey, consensus: &PrivateKey, config: &str) -> Result<()> {
         let home = self.home(host);
-        std::fs::create_dir_all(home.join("config"))?;
-        std::fs::create_dir_all(home.join("data"))?;
-        let put = |file: &str, text: &str| std::fs::write(home.join(file), text);
-        put("config/config.toml", config)?;
-        put("config/genesis.json", &genesis(self.line, &PrivateKey::from_seed(&[43; 32])).to_string())?;
-        std::fs::write(home.join("config/node_key.json"), write_node_key(node_key).as_bytes())?;
-        std::fs::write(
-            home.join("config/priv_validator_key.json"),
-            write_priv_validator_key(&crate::comet_node::copy_of(consensus)).as_bytes(),
+        write_home(
+            &home,
+            self.line,
+            node_key,
+            consensus,
+            &genesis(self.line, &PrivateKey::from_seed(&[43; 32])),
         )?;
-        if !home.join("data/priv_validator_state.json").exists() {
-            put("data/priv_validator_state.json", self.line.fresh_state())?;
-        }
-        Ok(())
+        Ok(std::fs::write(home.join("config/config.toml"), config)?)
     }
 
     /// (Re)writes both configurations and starts both nodes; the sentry dials the validator.
@@ -97,7 +92,7 @@ impl Fleet {
         let id = Self::id(&self.validator);
         let to_validator = format!("{id}@{VALIDATOR_WIRE}:26656");
         let own = format!("tcp://{SENTRY}:26656");
-        let config = config("sentry", &own, "127.0.0.1", &to_validator, sentry);
+        let config = config("acme", &own, "127.0.0.1", &to_validator, sentry);
         self.write("sen", &self.sentry, &PrivateKey::from_seed(&[44; 32]), &config)?;
         let hidden = Sentry { open: "127.0.0.1", ..Sentry::default() };
         let own = format!("tcp://{VALIDATOR_WIRE}:26656");
@@ -157,7 +152,35 @@ impl Fleet {
     }
 }
 
-fn genesis(line: Line, validator: &PrivateKey) -> Value {
+/// Everything in a home but its configuration, closed to others as it should be.
+pub(crate) fn write_home(
+    home: &Path,
+    line: Line,
+    node_key: &PrivateKey,
+    consensus: &PrivateKey,
+    genesis: &Value,
+) -> Result<()> {
+    std::fs::create_dir_all(home.join("config"))?;
+    std::fs::create_dir_all(home.join("data"))?;
+    std::fs::write(home.join("config/genesis.json"), genesis.to_string())?;
+    let consensus = write_priv_validator_key(&crate::comet_node::copy_of(consensus));
+    for (file, key) in [
+        ("node_key.json", write_node_key(node_key).as_bytes()),
+        ("priv_validator_key.json", consensus.as_bytes()),
+    ] {
+        let path = home.join("config").join(file);
+        std::fs::write(&path, key)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    }
+    let state = home.join("data/priv_validator_state.json");
+    if !state.exists() {
+        std::fs::write(state, line.fresh_state())?;
+    }
+    Ok(())
+}
+
+/// A chain of one validator.
+pub(crate) fn genesis(line: Line, validator: &PrivateKey) -> Value {
     use base64::prelude::{BASE64_STANDARD, Engine as _};
     let key = validator.public();
     let mut genesis = json!({
@@ -178,7 +201,7 @@ fn genesis(line: Line, validator: &PrivateKey) -> Value {
 }
 
 fn config_of_validator(laddr: &str, hidden: Sentry<'_>) -> String {
-    config("validator", laddr, "127.0.0.1", "", hidden)
+    config("fern", laddr, "127.0.0.1", "", hidden)
 }
 
 fn config(moniker: &str, laddr: &str, otherwise: &str, peers: &str, of: Sentry<'_>) -> String {
@@ -205,11 +228,38 @@ pex = {pex}
 [p2p.libp2p]
 enabled = {libp2p}
 
+[tx_index]
+indexer = "null"
+
 [instrumentation]
 prometheus = true
 prometheus_listen_addr = "{open}:26660"
 "#
     )
+}
+
+/// Makes sure that a stopped node's book has this peer. Nodes save their books every two minutes, and when they stop if they are
+/// quicker than their own exit; where they were not, the entry is written as they would have.
+pub fn keep_in_book(book: &Path, id: &str, ip: &str) -> Result<()> {
+    let kept = std::fs::read_to_string(book).unwrap_or_default();
+    let entries = serde_json::from_str::<Value>(&kept).ok().and_then(|v| v["addrs"].as_array().cloned());
+    if kept.contains(id) {
+        return Ok(());
+    }
+    let address = json!({"id": id, "ip": ip, "port": 26656});
+    let mut entries = entries.unwrap_or_default();
+    entries.push(book_entry(&address, 0));
+    let key = "6e0abe0c2a4f6a5c7d1e5a5b";
+    Ok(std::fs::write(book, json!({"key": key, "addrs": entries}).to_string())?)
+}
+
+/// An entry of an address book, never tried, in this bucket.
+pub fn book_entry(address: &Value, bucket: usize) -> Value {
+    json!({
+        "addr": address, "src": address, "buckets": [bucket], "bucket_type": 1, "attempts": 0,
+        "last_attempt": "2024-01-01T00:00:00Z", "last_success": "0001-01-01T00:00:00Z",
+        "last_ban_time": "0001-01-01T00:00:00Z",
+    })
 }
 
 /// What was met at the first port of this service.

@@ -34,6 +34,19 @@ impl Line {
     pub const PROTOBUF: [Self; 6] =
         [Self::V0_34, Self::V0_37, Self::V0_38, Self::V0_39, Self::V0_40, Self::V1_0];
 
+    /// As a fleet file calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::V0_33 => "0.33",
+            Self::V0_34 => "0.34",
+            Self::V0_37 => "0.37",
+            Self::V0_38 => "0.38",
+            Self::V0_39 => "0.39",
+            Self::V0_40 => "0.40",
+            Self::V1_0 => "1.0",
+        }
+    }
+
     /// The node's program.
     pub fn program(self) -> Result<PathBuf> {
         match self {

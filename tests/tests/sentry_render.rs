@@ -20,18 +20,6 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn name(line: Line) -> &'static str {
-    match line {
-        Line::V0_33 => "0.33",
-        Line::V0_34 => "0.34",
-        Line::V0_37 => "0.37",
-        Line::V0_38 => "0.38",
-        Line::V0_39 => "0.39",
-        Line::V0_40 => "0.40",
-        Line::V1_0 => "1.0",
-    }
-}
-
 fn run(program: &Path, args: &[&str]) -> Result<String> {
     let output = Command::new(program).args(args).output()?;
     ensure!(output.status.success(), "{args:?}: {}", text(&output.stderr));
@@ -54,7 +42,7 @@ fn fleet(line: Line, role: &str, id: &str, at: &Ports) -> String {
         "[[chain]]\nid = \"render-1\"\nnode_line = \"{}\"\n\
          [[host]]\nname = \"here\"\nprovider = \"a\"\n{public}{}\
          [[host]]\nname = \"other\"\nprovider = \"b\"\nwireguard = \"10.66.0.20\"\n{other_public}{}",
-        name(line),
+        line.name(),
         node(role, id, &own),
         node(other_role, &"2".repeat(40), ""),
     )
