@@ -10,6 +10,7 @@
 //! - [`abci_app`]: an application for such a node that extends votes
 //! - [`signer_process`], [`monitor_process`]: Palisade's own programs, as processes
 //! - [`chromium`]: a real browser for the monitor's page
+//! - [`netns`], [`hidden_validator`], [`guarded_fleet`]: networks with addresses of their own, and the fleets that are looked at there
 //! - [`privval_wire`], [`recorder`]: what stands between a node and its signer and remembers every signature
 //!
 //! Everything here blocks and uses threads: a test reads from top to bottom, and no runtime hides a stall.
@@ -20,6 +21,7 @@ pub mod chromium;
 pub mod comet_node;
 pub mod double_sign;
 pub mod exposition;
+pub mod guarded_fleet;
 pub mod hidden_validator;
 pub mod http;
 pub mod hub;

@@ -55,6 +55,21 @@ impl Internet {
         self.namespace(host).map(|_| ())
     }
 
+    /// Puts a host on the inner network too, as WireGuard would be; the outside does not see it.
+    pub fn inner(&mut self, host: &str, address: &str) -> Result<()> {
+        let bridge = self.name("inn");
+        if !self.names.contains(&bridge) {
+            self.namespace("inn")?;
+            ip(&["-n", &bridge, "link", "add", "br0", "type", "bridge"])?;
+            ip(&["-n", &bridge, "link", "set", "br0", "up"])?;
+        }
+        let (inside, port) = (self.name(host), format!("p{host}"));
+        ip(&["-n", &bridge, "link", "add", &port, "type", "veth", "peer", "name", "wg0", "netns", &inside])?;
+        ip(&["-n", &bridge, "link", "set", &port, "master", "br0", "up"])?;
+        ip(&["-n", &inside, "link", "set", "wg0", "up"])?;
+        self.address(host, "wg0", address)
+    }
+
     /// One more address of a device.
     pub fn address(&self, host: &str, device: &str, address: &str) -> Result<()> {
         ip(&["-n", &self.name(host), "addr", "add", address, "dev", device, "nodad"])
