@@ -6,6 +6,7 @@
 
 pub mod alert;
 pub mod anchor;
+pub mod board;
 pub mod check;
 pub mod duty;
 pub mod feed;

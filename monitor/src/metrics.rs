@@ -14,7 +14,7 @@ mod source;
 mod validator;
 
 pub use compat::Compat;
-pub use history::{Board, HistoryView, Pushed, pushed_to};
+pub use history::{HistoryView, Pushed, pushed_to};
 pub use source::SourceView;
 
 use crate::view::{ChainView, ValidatorView};

@@ -133,7 +133,7 @@ async fn connected(config: &Postgres) -> Connected {
             Ok(connected) => return connected,
             // Not there yet, or still starting.
             Err(MirrorError::Postgres(e)) if e.code().is_none_or(|c| c.code().starts_with("57")) => {
-                tokio::time::sleep(Duration::from_millis(100)).await
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
             Err(error) => panic!("{error}"),
         }

@@ -114,7 +114,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     match &common.output {
         Some(path) => {
-            std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))?
+            std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
         }
         // Whoever reads may stop reading.
         None => drop(std::io::stdout().write_all(&bytes)),

@@ -184,6 +184,7 @@ impl Pool {
     }
 
     /// Puts the endpoint called `name` aside, because what it said cannot be true.
+    #[expect(clippy::needless_pass_by_value, reason = "an accusation is made for one endpoint")]
     pub fn accuse(&self, name: &str, quarantine: Quarantine, reason: &str) {
         for source in self.sources.iter().filter(|s| s.name() == name) {
             let mut health = source.health();

@@ -10,10 +10,11 @@ mod schema;
 mod tls;
 mod upsert;
 
+use super::board::Board;
 use super::http::{Tls, TlsError, client_config};
 use super::secret::{self, SecretError};
 use crate::config::{Postgres, TlsMode};
-use crate::metrics::{Board, Pushed, pushed_to};
+use crate::metrics::{Pushed, pushed_to};
 use batch::{Batch, Cursor};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -143,9 +144,12 @@ pub async fn run(mirrored: Mirrored, board: Board) {
     }
 }
 
+/// Notes on the board what was done.
+type Count<'a> = dyn Fn(&dyn Fn(&mut Pushed)) + Sync + 'a;
+
 async fn follow(
     mirrored: &Mirrored,
-    count: &(dyn Fn(&dyn Fn(&mut Pushed)) + Sync),
+    count: &Count<'_>,
     pause: &mut Duration,
 ) -> Result<std::convert::Infallible, MirrorError> {
     let mut connected = connect(&mirrored.postgres).await?;

@@ -4,11 +4,12 @@
 //! A sampler and a sender, so that a slow receiver delays no sample. What is refused for good is dropped and counted, or
 //! it would stand in the way of everything after it.
 
+use super::board::Board;
 use super::http::{Http, Tls, TlsError};
 use super::secret::{self, SecretError};
 use super::server::Served;
 use crate::config::RemoteWrite;
-use crate::metrics::{self, Board, Pushed, pushed_to};
+use crate::metrics::{self, Pushed, pushed_to};
 use crate::remote_write::{self, Seen, Verdict};
 use http::{Request, header};
 use http_body_util::Full;

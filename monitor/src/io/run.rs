@@ -3,13 +3,13 @@
 
 use super::alert::store::StoreError;
 use super::alert::{self, Desk, Plan, socket};
+use super::board::Board;
 use super::http::{Http, Tls, TlsError};
 use super::postgres::{self, Mirrored};
 use super::remote_write;
 use super::server::{self, Door, DoorError};
 use super::supervise::{Chains, Service, StartError};
 use crate::config::{Config, RemoteWrite};
-use crate::metrics::Board;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;

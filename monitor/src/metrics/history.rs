@@ -2,8 +2,6 @@
 
 use super::{Snapshot, Value, count, int};
 use serde::Serialize;
-use std::sync::Arc;
-use tokio::sync::watch;
 
 /// The history of one chain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -36,9 +34,6 @@ pub struct Pushed {
     /// Heights at which the receiver has something else than we.
     pub differ: u64,
 }
-
-/// Where services note it, and `/metrics` reads it.
-pub type Board = Arc<watch::Sender<Vec<Pushed>>>;
 
 /// The entry of one receiver.
 pub fn pushed_to<'a>(all: &'a mut Vec<Pushed>, kind: &'static str, target: &str) -> &'a mut Pushed {

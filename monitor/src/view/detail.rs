@@ -67,10 +67,7 @@ pub fn detail(state: &State, address: &Address) -> Option<Detail> {
 
 /// The round that decided a height, as one letter.
 pub(super) fn round_letter(round: i32) -> char {
-    match u32::try_from(round).ok().and_then(|r| char::from_digit(r, 10)) {
-        Some(digit) => digit,
-        None => '+',
-    }
+    u32::try_from(round).ok().and_then(|r| char::from_digit(r, 10)).unwrap_or('+')
 }
 
 fn window(window: &Window, params: &Params, height: i64) -> WindowDetail {

@@ -63,7 +63,7 @@ fn fill(reader: &Reader, cursor: Cursor) -> rusqlite::Result<Batch> {
     batch.newest = read::bounds(connection)?.map(|bounds| *bounds.end());
     if let Some(from) = read::after(connection, cursor.height)? {
         read::rows(connection, from..=from.saturating_add(ROWS - 1), None, |some| {
-            batch.rows.extend_from_slice(some)
+            batch.rows.extend_from_slice(some);
         })?;
         batch.next.height = batch.rows.last().map_or(cursor.height, |row| row.height);
         batch.more = batch.newest > Some(batch.next.height);

@@ -83,6 +83,7 @@ fn refusal(status: StatusCode, why: &'static str) -> Response {
 }
 
 /// Who asks. An answer instead, for whoever has guessed too often.
+#[expect(clippy::result_large_err, reason = "the answer is sent at once, and only once")]
 pub(super) fn role(shared: &Shared, request: &Request) -> Result<Role, Response> {
     let peer = peer(request);
     let door = shared.door.borrow().clone();
@@ -99,6 +100,7 @@ pub(super) fn role(shared: &Shared, request: &Request) -> Result<Role, Response>
 }
 
 /// Whose token it is; wrong ones are counted.
+#[expect(clippy::result_large_err, reason = "the answer is sent at once, and only once")]
 pub(super) fn known(shared: &Shared, peer: IpAddr, token: &str) -> Result<Role, Response> {
     if let Some(seconds) = shared.sessions.must_wait(peer) {
         let mut response =

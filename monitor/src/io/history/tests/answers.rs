@@ -107,10 +107,8 @@ fn uptime_reaches_back_to_the_hours_of_forgotten_rows() {
 
 fn export(kept: &Kept) -> Vec<u8> {
     let mut file = Vec::new();
-    assert_eq!(
-        portable::export(&reader(kept), "c", &mut file).unwrap() as usize,
-        all(kept.history.connection()).len()
-    );
+    let rows = portable::export(&reader(kept), "c", &mut file).unwrap();
+    assert_eq!(rows, all(kept.history.connection()).len() as u64);
     file
 }
 
