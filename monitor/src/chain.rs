@@ -18,12 +18,12 @@ use crate::forecast::outlook::Chance;
 use crate::pace::Pace;
 use crate::probe::Verdict;
 use crate::profile::Profiles;
-use crate::row::Row;
+use crate::row::{self, Row};
 use crate::set::Set;
 use crate::tally::{self, Tally};
 use crate::windows::{Outside, Windows};
 use comet::key::Address;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Rows kept in memory: the grid shows 100, an anchor is joined to the blocks since it was asked for.
@@ -79,6 +79,14 @@ pub struct Saved {
     pub tallies: BTreeMap<Address, Tally>,
     /// The set of the head, where it was stored.
     pub head_set: Option<Arc<Set>>,
+}
+
+impl Head {
+    /// What is kept of `block` for the next one.
+    pub fn of(block: &Block) -> Self {
+        let Block { height, time, proposer, .. } = *block;
+        Self { height, time, set_hash: block.set_hash.clone(), proposer }
+    }
 }
 
 impl State {
@@ -168,7 +176,18 @@ impl State {
 
     /// Rows of a gap have been found after all: they count in the tallies. The windows have been read anew since.
     pub fn found(&mut self, rows: &[Arc<Row>]) {
-        rows.iter().for_each(|row| tally::count_late(&mut self.tallies, row));
+        for row in rows {
+            tally::count_late(&mut self.tallies, row);
+            let at = self.recent.partition_point(|r| r.height < row.height);
+            self.recent.insert(at, row.clone());
+        }
+        self.recent.drain(..self.recent.len().saturating_sub(RECENT));
+        let touched: BTreeSet<Address> =
+            rows.iter().flat_map(|row| row.set.members().iter().map(|m| m.address)).collect();
+        for address in touched {
+            let tally = self.tallies.entry(address).or_default();
+            tally::streak(tally, self.recent.iter().rev().filter_map(|row| row.of(&address)));
+        }
         self.unknown_heights = self.unknown_heights.saturating_sub(rows.len() as u64);
     }
 
@@ -195,7 +214,7 @@ impl State {
 pub fn apply(mut state: State, event: Event) -> (State, Vec<Change>) {
     let mut changes = Vec::new();
     match event {
-        Event::Block(block) => take_block(&mut state, block, &mut changes),
+        Event::Block(block) => take_block(&mut state, &block, &mut changes),
         Event::Set(set) => {
             state.prune_sets();
             state.sets.insert(set.hash().into(), Arc::new(set));
@@ -220,12 +239,12 @@ pub fn apply(mut state: State, event: Event) -> (State, Vec<Change>) {
     (state, changes)
 }
 
-fn take_block(state: &mut State, block: Block, changes: &mut Vec<Change>) {
+fn take_block(state: &mut State, block: &Block, changes: &mut Vec<Change>) {
     let expected = state.head.as_ref().map(|head| head.height + 1);
     match expected {
         Some(expected) if block.height < expected => return,
         Some(expected) if block.height == expected => {
-            if let Err(refusal) = count(state, &block, changes) {
+            if let Err(refusal) = count(state, block, changes) {
                 changes.push(refusal);
                 return;
             }
@@ -247,8 +266,7 @@ fn take_block(state: &mut State, block: Block, changes: &mut Vec<Change>) {
         changes.push(Change::Decided { height: block.height });
     }
     state.diagnosis.saw(block.height, block.transactions);
-    let Block { height, time, set_hash, proposer, .. } = block;
-    state.head = Some(Head { height, time, set_hash, proposer });
+    state.head = Some(Head::of(block));
     witness::join_anchor(state, changes);
 }
 
@@ -257,24 +275,13 @@ fn count(state: &mut State, block: &Block, changes: &mut Vec<Change>) -> Result<
     let Some(head) = state.head.as_ref() else { return Ok(()) };
     let height = head.height;
     let set = state.sets.get(&head.set_hash).cloned().ok_or(Change::SetMissing { height })?;
-    let votes = block.commit.as_ref().filter(|c| c.height == height).map_or(&[][..], |c| &c.votes);
-    let fits = |(i, (_, address)): (usize, &(_, Option<Address>))| {
-        address.is_none_or(|address| set.members().get(i).is_some_and(|m| m.address == address))
-    };
-    if votes.len() != set.members().len() || !votes.iter().enumerate().all(fits) {
-        let misaligned = Change::Misaligned { height, members: set.members().len(), entries: votes.len() };
+    let members = set.members().len();
+    let Some(row) = row::join(head, set, block).map(Arc::new) else {
+        let entries = block.commit.as_ref().filter(|c| c.height == height).map_or(0, |c| c.votes.len());
         let hash = head.set_hash.clone();
         state.sets.remove(&hash);
-        return Err(misaligned);
-    }
-    let row = Arc::new(Row {
-        height,
-        time: head.time,
-        round: block.commit.as_ref().map_or(0, |c| c.round),
-        proposer: head.proposer.and_then(|address| set.index(&address)),
-        flags: votes.iter().map(|(flag, _)| *flag).collect(),
-        set,
-    });
+        return Err(Change::Misaligned { height, members, entries });
+    };
     let before = state.recent.back().filter(|r| r.height + 1 == height).map(|r| r.set.clone());
     if let Some(before) = before.as_ref().filter(|before| !Arc::ptr_eq(before, &row.set)) {
         compare_sets(before, &row.set, height, changes);

@@ -1,8 +1,9 @@
 //! One counted height: who signed it, who proposed it, in which round it was decided.
 
+use crate::chain::Head;
 use crate::event::Block;
 use crate::flag::Flag;
-use crate::set::Set;
+use crate::set::{Member, Set};
 use comet::key::Address;
 use std::sync::Arc;
 
@@ -31,21 +32,21 @@ impl Row {
     }
 }
 
-/// The row of `block`, whose set is `set`, by the commit in the block `next` after it; `None` where they do not fit.
-pub fn join(block: &Block, set: Arc<Set>, next: &Block) -> Option<Row> {
+/// The row of `head`, whose set is `set`, by the commit in the block `next` after it; `None` where they do not fit.
+pub fn join(head: &Head, set: Arc<Set>, next: &Block) -> Option<Row> {
     let commit =
-        next.commit.as_ref().filter(|c| c.height == block.height && next.height == block.height + 1)?;
-    let fits = |(member, (_, address)): (&crate::set::Member, &(Flag, Option<Address>))| {
+        next.commit.as_ref().filter(|c| c.height == head.height && next.height == head.height + 1)?;
+    let fits = |(member, (_, address)): (&Member, &(Flag, Option<Address>))| {
         address.is_none_or(|address| address == member.address)
     };
     if commit.votes.len() != set.members().len() || !set.members().iter().zip(&commit.votes).all(fits) {
         return None;
     }
     Some(Row {
-        height: block.height,
-        time: block.time,
+        height: head.height,
+        time: head.time,
         round: commit.round,
-        proposer: block.proposer.and_then(|address| set.index(&address)),
+        proposer: head.proposer.and_then(|address| set.index(&address)),
         flags: commit.votes.iter().map(|(flag, _)| *flag).collect(),
         set,
     })

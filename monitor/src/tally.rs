@@ -49,6 +49,23 @@ pub fn count_late(tallies: &mut BTreeMap<Address, Tally>, row: &Row) {
     }
 }
 
+/// Counts the misses in a row anew, from the newest rows backwards. Where all of them are misses, the streak is at least as
+/// long as it was known to be.
+pub fn streak(tally: &mut Tally, newest_first: impl Iterator<Item = (Flag, bool)>) {
+    let mut missed = 0;
+    for (flag, _) in newest_first {
+        match flag {
+            Flag::Unknown => {}
+            Flag::Absent => missed += 1,
+            Flag::Commit | Flag::Nil => {
+                tally.consecutive_missed = missed;
+                return;
+            }
+        }
+    }
+    tally.consecutive_missed = tally.consecutive_missed.max(missed);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,5 +77,18 @@ mod tests {
             tally.count(flag, flag == Flag::Nil);
         }
         assert_eq!(tally, Tally { signed: 2, missed: 3, nil: 1, consecutive_missed: 1, proposed: 1 });
+    }
+
+    #[test]
+    fn a_streak_is_counted_anew_as_far_as_rows_reach() {
+        let mut tally = Tally { consecutive_missed: 3, ..Tally::default() };
+        let mut of = |flags: &[Flag]| {
+            streak(&mut tally, flags.iter().map(|f| (*f, false)));
+            tally.consecutive_missed
+        };
+        assert_eq!(of(&[Flag::Absent, Flag::Absent]), 3, "older misses are not in these rows");
+        assert_eq!(of(&[Flag::Absent; 5]), 5);
+        assert_eq!(of(&[Flag::Absent, Flag::Unknown, Flag::Absent, Flag::Nil, Flag::Absent]), 2);
+        assert_eq!(of(&[Flag::Commit]), 0);
     }
 }

@@ -3,6 +3,7 @@
 
 mod fake_node;
 mod faulty;
+mod gap;
 mod reload;
 
 use fake_node::{App, Mood, Node, VALIDATORS, address, flag, proposer};

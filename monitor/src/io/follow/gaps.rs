@@ -5,6 +5,7 @@
 
 use super::beside::Answer;
 use super::{Follower, PARALLEL, Seen, chained, fetch};
+use crate::chain::Head;
 use crate::event::Block;
 use crate::io::history::read;
 use crate::io::pool::Pool;
@@ -26,7 +27,10 @@ const LATER: Duration = Duration::from_secs(60);
 impl Follower {
     /// Asks for a piece of the newest gap that an endpoint may fill. The newest: it is the first that nodes prune.
     pub(super) fn ask_gaps(&mut self) {
-        if self.gap_at.is_none_or(|at| at > Instant::now()) {
+        let (Some(at), Some(earliest)) = (self.gap_at, self.pool.earliest()) else { return };
+        let has_more = self.gap_earliest.is_none_or(|before| earliest < before);
+        self.gap_earliest = Some(earliest);
+        if at > Instant::now() && !has_more {
             return;
         }
         self.gap_at = Some(Instant::now() + LATER);
@@ -37,7 +41,6 @@ impl Follower {
                 return;
             }
         };
-        let Some(earliest) = self.pool.earliest() else { return };
         let Some(gap) = gaps.into_iter().rev().find(|gap| *gap.end() >= earliest) else { return };
         let to = *gap.end();
         let from = (*gap.start()).max(earliest).max(to - PIECE + 1);
@@ -101,7 +104,7 @@ async fn rows(pool: &Pool, chain_id: &str, from: i64, to: i64) -> Result<Vec<Arc
                 set
             }
         };
-        rows.extend(row::join(block, set, next).map(Arc::new));
+        rows.extend(row::join(&Head::of(block), set, next).map(Arc::new));
     }
     Ok(rows)
 }
