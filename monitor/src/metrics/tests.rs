@@ -55,6 +55,7 @@ fn snapshots() -> Vec<Snapshot> {
             chain: chain.into(),
             sources: vec![source],
             data_age_seconds: Some(0.5),
+            history: Some(HistoryView { rows: 100, bytes: 65_536, oldest: Some(1), missing: 7 }),
             ..Snapshot::default()
         },
         Snapshot { chain: kvstore.into(), blind: true, ..Snapshot::default() },
@@ -89,7 +90,16 @@ fn board() -> crate::alert::board::Board {
 
 #[test]
 fn golden() {
-    let text = exposition("0.1.0", &snapshots()) + &alerts(&board());
+    let remote = Pushed {
+        kind: "remote_write",
+        target: "mimir.example:443".into(),
+        sent: 9,
+        failed: 1,
+        dropped: 2,
+        waiting: 3,
+        differ: 4,
+    };
+    let text = exposition("0.1.0", &snapshots()) + &alerts(&board()) + &pushed(&[remote]);
     let golden = include_str!("golden.prom");
     assert!(text == golden, "the exposition changed; if that is wanted, metrics/golden.prom is now:\n{text}");
 }
