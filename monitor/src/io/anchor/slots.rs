@@ -16,7 +16,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 
 /// Single slots that are read at most.
 const SINGLE: usize = 4096;
-/// Blocks that may pass during a subspace read.
+/// Blocks that may pass during a subspace read; after more of them slots are read one by one.
 const PASSED: i64 = 64;
 
 /// What is read, and how.
@@ -50,7 +50,7 @@ impl Reader<'_> {
                 let counter = info.missed_blocks_counter;
                 if by_subspace {
                     let bits = self.newest_corrected(&address, &info).await?;
-                    if i64::try_from(bits.total()) == Ok(counter) {
+                    if let Some(bits) = bits.filter(|bits| i64::try_from(bits.total()) == Ok(counter)) {
                         return Ok((at, Some(bits)));
                     }
                     // A jailing since that height has cleared the newest state; what it cleared is still in the old one.
@@ -82,8 +82,13 @@ impl Reader<'_> {
         slot::subspace(&answer, &prefix, self.amino).map_err(|e| foreign(&e))
     }
 
-    /// A subspace, with the slots that were written after the height of this anchor read again at that height.
-    async fn newest_corrected(&self, address: &Address, info: &SigningInfo) -> Result<Bitmap, RpcFailure> {
+    /// A subspace, with the slots that were written after the height of this anchor read again at that height. `None` when
+    /// too many were: the sum of the bits alone proves nothing, it may be right by chance.
+    async fn newest_corrected(
+        &self,
+        address: &Address,
+        info: &SigningInfo,
+    ) -> Result<Option<Bitmap>, RpcFailure> {
         let mut bits = Bitmap::default();
         for index in self.subspace(address).await? {
             if let Ok(index) = usize::try_from(index) {
@@ -92,11 +97,14 @@ impl Reader<'_> {
         }
         let status = self.sdk.pool().ask(|client| async move { client.status().await }).await?;
         let tip = status.sync_info.latest_block_height.max(self.sdk.pool().tip().unwrap_or(0));
-        let passed = (tip - self.height + 1).clamp(1, PASSED.min(self.params.window));
+        let passed = (tip - self.height + 1).max(1);
+        if passed > PASSED.min(self.params.window) {
+            return Ok(None);
+        }
         let window = self.params.window.max(1);
         let slots = (0..passed).map(|j| (info.index_offset + j).rem_euclid(window));
         let slots: Vec<_> = slots.filter_map(|s| usize::try_from(s).ok()).collect();
-        self.one_by_one(address, slots, bits).await
+        self.one_by_one(address, slots, bits).await.map(Some)
     }
 
     /// Reads single slots at the height of this anchor into `bits`.
