@@ -6,6 +6,7 @@ use comet::key::{Address, PublicKey};
 use comet::privval::Timestamp;
 use comet::sdk::decimal::Dec;
 
+use crate::line::Line;
 use crate::seats::{COIN, Seat};
 use crate::slashing::{Bitmap, SigningInfo};
 
@@ -102,11 +103,12 @@ impl Account {
         self.info.is_some_and(|info| info.tombstoned)
     }
 
-    /// Enters the set in block `height`; x/slashing renews the start height (since SDK 0.46).
-    pub fn bond_at(&mut self, height: i64) {
+    /// Enters the set in block `height`; x/slashing renews the start height since SDK 0.46.
+    pub fn bond_at(&mut self, height: i64, line: Line) {
         self.bond = Bond::Bonded;
         match &mut self.info {
-            Some(info) => info.start_height = height,
+            Some(info) if line.renews_start() => info.start_height = height,
+            Some(_) => {}
             None => self.info = Some(SigningInfo::new(height)),
         }
     }

@@ -15,7 +15,8 @@ use sha2::{Digest, Sha256};
 
 use crate::account::{Account, Bond};
 use crate::event::Event;
-use crate::seats::COIN;
+use crate::line::Line;
+use crate::seats::{COIN, Origin};
 use crate::slashing::{Handled, Params};
 
 /// Nominal time from leaving the set to having the stake back.
@@ -28,6 +29,8 @@ pub struct App {
     pub params: Params,
     /// Seats in the set.
     pub max_validators: usize,
+    /// The SDK.
+    pub line: Line,
     /// Staking token.
     pub denom: String,
     /// Every validator that ever exists; scripts use the index.
@@ -95,12 +98,13 @@ pub enum Operation {
 }
 
 impl App {
-    /// State before the first block: `stakes` gives the validators of the genesis, in whole tokens.
-    pub fn genesis(params: Params, max_validators: usize, denom: &str, accounts: Vec<Account>) -> Self {
+    /// State before the first block.
+    pub fn genesis(origin: &Origin, accounts: Vec<Account>) -> Self {
         Self {
-            params,
-            max_validators,
-            denom: denom.to_owned(),
+            params: origin.slashing.clone(),
+            max_validators: origin.max_validators,
+            line: origin.line,
+            denom: origin.denom.clone(),
             accounts: accounts.into_iter().map(Arc::new).collect(),
             height: 0,
             time: Timestamp::default(),
@@ -124,14 +128,14 @@ impl App {
         proofs: &[Misbehaviour],
     ) -> Vec<Event> {
         (self.height, self.time) = at;
-        let params = self.params.clone();
+        let (params, line) = (self.params.clone(), self.line);
         let mut events = Vec::new();
         for vote in votes {
             let Some(account) = self.find_mut(&vote.address) else { continue };
             let jailed = account.jailed;
             let Some(info) = &mut account.info else { continue };
             let missed = vote.flag == FLAG_ABSENT;
-            let handled = info.handle(&mut account.bits, &params, at, jailed, missed);
+            let handled = info.handle(&mut account.bits, &params, at, jailed, missed, line);
             let Handled::Counted { liveness, punished } = handled else { continue };
             let valcons = account.identity.valcons.clone();
             events.extend(liveness.map(|missed| Event::liveness(&valcons, missed, at.0)));
@@ -217,10 +221,10 @@ impl App {
             if self.accounts[*index].announced == Some(power) {
                 continue;
             }
-            let height = self.height;
+            let (height, line) = (self.height, self.line);
             let account = Arc::make_mut(&mut self.accounts[*index]);
             if account.bond != Bond::Bonded {
-                account.bond_at(height);
+                account.bond_at(height, line);
             }
             account.announced = Some(power);
             updates.push(Validator::new(account.identity.pub_key, power));

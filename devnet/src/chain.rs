@@ -103,8 +103,7 @@ impl Chain {
             }
             account
         });
-        let mut app =
-            App::genesis(origin.slashing.clone(), origin.max_validators, &origin.denom, accounts.collect());
+        let mut app = App::genesis(origin, accounts.collect());
         let validators = app.end_block();
         let rotation = Rotation::new(validators);
         let mut next = rotation.clone();

@@ -23,6 +23,7 @@ pub mod dice;
 pub mod event;
 pub mod io;
 pub mod ledger;
+pub mod line;
 pub mod moment;
 pub mod node;
 pub mod offline;

@@ -1,5 +1,6 @@
 //! The application's queries in protobuf, for gRPC and `abci_query` alike, and raw reads of x/slashing's store.
 
+mod amino;
 pub mod cometbft;
 mod messages;
 mod pages;
@@ -12,6 +13,12 @@ use thiserror::Error;
 use crate::app::App;
 use crate::chain::Genesis;
 use crate::node::Node;
+
+const SUBSPACE: &str = "/store/slashing/subspace";
+/// There is no governance here; that its parameters can be asked for tells the SDK lines apart.
+const GOV_V1: &str = "/cosmos.gov.v1.Query/Params";
+const GOV_V1BETA1: &str = "/cosmos.gov.v1beta1.Query/Params";
+const MODULE_VERSIONS: &str = "/cosmos.upgrade.v1beta1.Query/ModuleVersions";
 
 /// Why a query has no answer.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -33,9 +40,11 @@ pub enum QueryError {
     NotFound(String),
 }
 
-/// State after the block of `height`; 0 is the newest.
-pub fn at_height(node: &Node, height: i64) -> Result<&App, QueryError> {
+/// State after the block of `height`, for a query of `path`; 0 is the newest. A subspace is always read from the newest, as
+/// the SDK's stores do.
+pub fn at_height<'a>(node: &'a Node, path: &str, height: i64) -> Result<&'a App, QueryError> {
     let newest = node.ledger.height();
+    let height = if path == SUBSPACE { 0 } else { height };
     if height > newest {
         return Err(QueryError::Future);
     }
@@ -45,9 +54,13 @@ pub fn at_height(node: &Node, height: i64) -> Result<&App, QueryError> {
 
 /// Answers the request `data` of `path` in one state.
 pub fn answer(app: &App, genesis: &Genesis, path: &str, data: &[u8]) -> Result<Vec<u8>, QueryError> {
+    if app.line.is_amino() && !path.starts_with("/store/") {
+        let unknown = || Err(QueryError::UnknownPath(path.to_owned()));
+        return amino::answer(app, &genesis.origin.prefix, path, data).unwrap_or_else(unknown);
+    }
     match path {
         "/store/slashing/key" => Ok(store::value(app, data)),
-        "/store/slashing/subspace" => Ok(store::subspace(app, data)),
+        SUBSPACE => Ok(store::subspace(app, data)),
         slashing::PARAMS => Ok(messages::slashing_params(app).encode_to_vec()),
         slashing::SIGNING_INFO => {
             let request: slashing::SigningInfoRequest = decode(data)?;
@@ -66,6 +79,11 @@ pub fn answer(app: &App, genesis: &Genesis, path: &str, data: &[u8]) -> Result<V
             let request: messages::ValidatorRequest = decode(data)?;
             messages::validator(app, &request.validator_addr).map(|m| m.encode_to_vec())
         }
+        MODULE_VERSIONS if app.line.module_versions().is_some() => {
+            Ok(messages::module_versions(app).encode_to_vec())
+        }
+        GOV_V1BETA1 => Ok(Vec::new()),
+        GOV_V1 if app.line.has_gov_v1() => Ok(Vec::new()),
         _ => Err(QueryError::UnknownPath(path.to_owned())),
     }
 }

@@ -1,6 +1,6 @@
 //! Faults by script: what the operator of a chain that does not exist would see go wrong, and when.
 //!
-//! A script is TOML: `[chain]` overrides the parameters, `[random]` lets anybody miss now and then, and each `[[event]]`
+//! A script is TOML: `[chain]` overrides the parameters and says which SDK line it is (`sdk = "0.45"`), `[random]` lets anybody miss now and then, and each `[[event]]`
 //! has a height `at`, mostly a `validator` (index of its seat), and one action. Heights of votes are signed heights:
 //! `at = 50, down = 3` are the precommits for blocks 50, 51 and 52.
 //!
@@ -31,6 +31,7 @@ use comet::sdk::decimal::Dec;
 
 use crate::app::Operation;
 use crate::dice;
+use crate::line::Line;
 use crate::seats::Origin;
 use crate::slashing::Params;
 
@@ -71,6 +72,8 @@ pub struct Overrides {
     pub min_signed: Option<Dec>,
     /// Stay in jail.
     pub jail: Option<Duration>,
+    /// The SDK.
+    pub line: Option<Line>,
     /// Seats in the set.
     pub max_validators: Option<usize>,
 }
@@ -144,6 +147,7 @@ impl Script {
     /// The origin with this script's parameters and joiners' seats.
     pub fn apply_to(&self, mut origin: Origin) -> Origin {
         origin.slashing = self.params(&origin.slashing);
+        origin.line = self.overrides.line.unwrap_or(origin.line);
         origin.max_validators = self.overrides.max_validators.unwrap_or(origin.max_validators);
         for (seat, moniker) in &self.joiners {
             let mut joiner = crate::seats::Seat::invented(&origin.prefix, *seat, 0);

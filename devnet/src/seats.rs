@@ -8,6 +8,7 @@ use comet::sdk::decimal::Dec;
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::line::Line;
 use crate::slashing::Params;
 
 /// One coin in the smallest unit, which is also one unit of consensus power.
@@ -22,6 +23,8 @@ pub struct Origin {
     pub prefix: String,
     /// Smallest unit of the staking token.
     pub denom: String,
+    /// The Cosmos SDK it runs.
+    pub line: Line,
     /// Seats in the active set.
     pub max_validators: usize,
     /// Parameters of x/slashing.
@@ -103,6 +106,7 @@ impl Origin {
         Ok(Self {
             chain_id: raw.chain_id,
             prefix: raw.prefix,
+            line: Line::default(),
             denom: raw.denom,
             max_validators: raw.max_validators,
             slashing,

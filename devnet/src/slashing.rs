@@ -1,4 +1,4 @@
-//! x/slashing as Cosmos SDK 0.50 to 0.54 has it: when a miss is counted, and when it jails (spec/slashing.md §1).
+//! x/slashing of the chain's SDK line: when a miss is counted, and when it jails (spec/slashing.md §1, §2).
 //!
 //! One call for each entry of the last commit, in set order. What a jailing does to stake and set is x/staking's matter
 //! and lives in [`crate::app`]. This is a second implementation on purpose: the monitor has its own, and the two
@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use comet::privval::Timestamp;
 use comet::sdk::decimal::Dec;
+
+use crate::line::Line;
 
 /// Parameters of x/slashing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +48,7 @@ pub struct SigningInfo {
 /// What one entry of the last commit led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handled {
-    /// The validator is in jail: nothing is counted.
+    /// The validator is in jail: nothing is counted (since SDK 0.47).
     Skipped,
     /// Counted.
     Counted {
@@ -76,7 +78,8 @@ impl SigningInfo {
     }
 
     /// Handles this validator's entry of the last commit in block `height` of `time`; `missed` is the flag ABSENT, and
-    /// a vote for nil is not a miss.
+    /// a vote for nil is not a miss. In jail a validator is still counted by SDKs before 0.47, for the two blocks in which the
+    /// set still has it, but not punished again.
     pub fn handle(
         &mut self,
         bits: &mut Bitmap,
@@ -84,8 +87,9 @@ impl SigningInfo {
         (height, time): (i64, Timestamp),
         jailed: bool,
         missed: bool,
+        line: Line,
     ) -> Handled {
-        if jailed {
+        if jailed && line.skips_jailed() {
             return Handled::Skipped;
         }
         let index = self.index_offset.rem_euclid(params.window);
@@ -95,7 +99,8 @@ impl SigningInfo {
             self.missed += if missed { 1 } else { -1 };
         }
         let liveness = missed.then_some(self.missed);
-        let punished = height > self.start_height + params.window && self.missed > params.max_missed();
+        let punished =
+            !jailed && height > self.start_height + params.window && self.missed > params.max_missed();
         if punished {
             self.jailed_until = crate::moment::plus(time, params.jail_duration);
             self.missed = 0;

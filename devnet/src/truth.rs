@@ -175,7 +175,7 @@ pub fn blocks_to_jail(app: &App, address: &Address) -> Option<i64> {
     (1..=longest).find(|blocks| {
         let at = (app.height + blocks, Timestamp::default());
         matches!(
-            info.handle(&mut bits, &app.params, at, false, true),
+            info.handle(&mut bits, &app.params, at, false, true, app.line),
             Handled::Counted { punished: true, .. }
         )
     })

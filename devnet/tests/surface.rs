@@ -136,7 +136,7 @@ async fn queries_over_grpc_at_a_height() {
 
     client.ready().await.unwrap();
     let codec = tonic_prost::ProstCodec::<ParamsRequest, ParamsResponse>::default();
-    let path = "/cosmos.gov.v1.Query/Params".parse().unwrap();
+    let path = "/cosmos.mint.v1beta1.Query/Params".parse().unwrap();
     let error = client.unary(tonic::Request::new(ParamsRequest {}), path, codec).await.unwrap_err();
     assert_eq!(error.code(), tonic::Code::Unimplemented);
     handle.stop().await;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use comet::key::Address;
 use palisade_devnet::io::{Handle, Options, start};
+use palisade_devnet::line::Line;
 use palisade_devnet::script::Script;
 use palisade_devnet::seats::Origin;
 use palisade_devnet::truth::ValidatorTruth;
@@ -25,12 +26,45 @@ const PARAMETERS_CHANGE: i64 = 1_600;
 /// Everything at once; the pause at 40 lets the monitor see the chain from its first block.
 const SCRIPT: &str = include_str!("../data/rough_sea.toml");
 
-#[test]
-#[ignore = "needs the built programs: tests/run"]
-fn the_monitor_agrees_with_the_chain_on_every_counter() {
+macro_rules! on_each_line {
+    ($($name:ident: $line:ident,)*) => {$(
+        #[test]
+        #[ignore = "needs the built programs: tests/run"]
+        fn $name() {
+            agrees_on_every_counter(Line::$line);
+        }
+    )*};
+}
+
+// The rules, the layout of the store, the queries and the events of each line of SDKs.
+on_each_line! {
+    agrees_on_sdk_039: V039,
+    agrees_on_sdk_042: V042,
+    agrees_on_sdk_045: V045,
+    agrees_on_sdk_046: V046,
+    agrees_on_sdk_047: V047,
+    agrees_on_sdk_053: V053,
+    agrees_on_sdk_055: V055,
+}
+
+/// What the monitor is to call the line that it meets.
+fn found_as(line: Line) -> &'static str {
+    match line {
+        Line::V039 => "SDK 0.39",
+        Line::V042 => "SDK 0.40-0.42",
+        Line::V045 => "SDK 0.43-0.45",
+        Line::V046 => "SDK 0.46",
+        Line::V047 => "SDK 0.47",
+        Line::V053 => "SDK 0.50-0.54",
+        Line::V055 => "SDK 0.55",
+    }
+}
+
+fn agrees_on_every_counter(line: Line) {
     let dir = Scratch::new().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let origin = Origin::akashnet_1();
+    let mut origin = Origin::akashnet_1();
+    origin.line = line;
     let script = Script::parse(SCRIPT, origin.seats.len()).unwrap();
     let options = Options {
         origin,
@@ -41,13 +75,16 @@ fn the_monitor_agrees_with_the_chain_on_every_counter() {
     };
     let chain = runtime.block_on(start(options)).unwrap();
     let (rpc, grpc) = (chain.rpc_addr().to_string(), chain.grpc_addr().to_string());
+    // 0.39 has no gRPC.
+    let grpc: Vec<&str> = if line.is_amino() { Vec::new() } else { vec![&grpc] };
     let mut monitor =
-        Monitor::start(&dir.path().join("monitor"), chain.chain_id(), &[&rpc], &[&grpc], &[]).unwrap();
+        Monitor::start(&dir.path().join("monitor"), chain.chain_id(), &[&rpc], &grpc, &[]).unwrap();
     let limit = Duration::from_secs(240);
     // Up to here the parameters have been the same all the time, so its own arithmetic has to be enough.
     monitor.reach(PARAMETERS_CHANGE - 2, true, limit).unwrap();
     let view = agreement(&chain, &mut monitor, &rpc, Duration::from_secs(3));
     assert_eq!(view["height"], PARAMETERS_CHANGE - 1, "looked too late");
+    assert_eq!(view["sdk_line"], found_as(line), "{}", view["sdk_evidence"]);
     assert_eq!(view["disagreements"], 0, "the monitor's arithmetic had to be corrected by the chain");
 
     runtime

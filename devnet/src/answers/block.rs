@@ -10,6 +10,7 @@ use super::Failure;
 use super::params::Params;
 use crate::chain::Finalized;
 use crate::event::Event;
+use crate::line::Line;
 use crate::moment::rfc3339;
 use crate::node::Node;
 
@@ -64,10 +65,21 @@ pub fn commit(node: &Node, params: &Params) -> Result<Value, Failure> {
 /// `/block_results`.
 pub fn block_results(node: &Node, params: &Params) -> Result<Value, Failure> {
     let block = at(node, params)?;
+    let line = node.genesis.origin.line;
+    if !line.is_abci_2() {
+        return Ok(json!({
+            "height": block.draft.height.to_string(),
+            "txs_results": null,
+            "begin_block_events": events(&block.events, line),
+            "end_block_events": null,
+            "validator_updates": updates(&block.updates),
+            "consensus_param_updates": null,
+        }));
+    }
     Ok(json!({
         "height": block.draft.height.to_string(),
         "txs_results": null,
-        "finalize_block_events": events(&block.events),
+        "finalize_block_events": events(&block.events, line),
         "validator_updates": updates(&block.updates),
         "consensus_param_updates": null,
         "app_hash": STANDARD.encode(block.app_hash),
@@ -191,9 +203,19 @@ fn vote_json(vote: &Vote) -> Value {
 }
 
 /// Events of a block.
-pub fn events(events: &[Event]) -> Value {
-    let attribute = |(key, value): &(&str, String)| json!({ "key": key, "value": value, "index": true });
-    let event = |event: &Event| json!({ "type": event.kind, "attributes": event.attributes.iter().map(attribute).collect::<Vec<_>>() });
+pub fn events(events: &[Event], line: Line) -> Value {
+    let text = |text: &str| if line.has_base64_events() { STANDARD.encode(text) } else { text.to_owned() };
+    let attribute =
+        |(key, value): &(&str, String)| json!({ "key": text(key), "value": text(value), "index": true });
+    let written = |(key, _): &&(&str, String)| match *key {
+        "mode" => line.is_abci_2(),
+        "burned_coins" => line.renews_start(),
+        _ => true,
+    };
+    let event = |event: &Event| {
+        let attributes: Vec<_> = event.attributes.iter().filter(written).map(attribute).collect();
+        json!({ "type": event.kind, "attributes": attributes })
+    };
     events.iter().map(event).collect()
 }
 

@@ -9,13 +9,12 @@ use super::Failure;
 use super::block::{block_id, time, upper};
 use super::params::Params;
 use crate::chain::{Finalized, MAX_BYTES, MAX_GAS};
+use crate::line::Line;
 use crate::moment::rfc3339;
 use crate::node::Node;
 use crate::rotation::Rotation;
 use crate::seats::COIN;
 
-/// The CometBFT line whose surface this is.
-pub const VERSION: &str = "0.38.25";
 const PER_PAGE: i64 = 30;
 const MAX_PER_PAGE: i64 = 100;
 const GENESIS_CHUNK: usize = 16 * 1024 * 1024;
@@ -52,7 +51,7 @@ fn node_info(node: &Node) -> Value {
         "id": node.id.to_string(),
         "listen_addr": "tcp://127.0.0.1:0",
         "network": node.chain_id(),
-        "version": VERSION,
+        "version": node.genesis.origin.line.engine_version(),
         "channels": "40202122233038606100",
         "moniker": node.moniker,
         "other": { "tx_index": "off", "rpc_address": format!("tcp://{}", node.rpc_address) },
@@ -183,20 +182,27 @@ fn pub_key(key: &[u8; 32]) -> Value {
 }
 
 /// Data of a `NewBlock` notification.
-pub fn new_block(block: &Finalized) -> Value {
-    let mut result = json!({ "app_hash": STANDARD.encode(block.app_hash) });
+pub fn new_block(block: &Finalized, line: Line) -> Value {
+    let mut begin = json!({});
     // Go leaves empty lists out here.
     if !block.events.is_empty() {
-        result["events"] = super::block::events(&block.events);
+        begin["events"] = super::block::events(&block.events, line);
     }
+    let mut end = json!({});
     if !block.updates.is_empty() {
-        result["validator_updates"] = super::block::updates(&block.updates);
+        end["validator_updates"] = super::block::updates(&block.updates);
     }
-    json!({
-        "block": super::block::block_json(&block.draft.block),
-        "block_id": block_id(Some(&block.draft.id)),
-        "result_finalize_block": result,
-    })
+    let value = super::block::block_json(&block.draft.block);
+    if !line.is_abci_2() {
+        return json!({ "block": value, "result_begin_block": begin, "result_end_block": end });
+    }
+    let mut result = json!({ "app_hash": STANDARD.encode(block.app_hash) });
+    for part in [begin, end] {
+        if let (Some(result), Value::Object(part)) = (result.as_object_mut(), part) {
+            result.extend(part);
+        }
+    }
+    json!({ "block": value, "block_id": block_id(Some(&block.draft.id)), "result_finalize_block": result })
 }
 
 /// Validators whose power changed, as the `ValidatorSetUpdates` event lists them.

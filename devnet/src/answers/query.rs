@@ -28,7 +28,8 @@ pub(super) fn abci_query(node: &Node, params: &Params) -> Result<Value, Failure>
     let data = params.bytes("data")?;
     let height = params.integer("height")?.unwrap_or(0);
     let mut response = Map::new();
-    match query::at_height(node, height).and_then(|app| query::answer(app, &node.genesis, path, &data)) {
+    match query::at_height(node, path, height).and_then(|app| query::answer(app, &node.genesis, path, &data))
+    {
         Ok(value) => {
             if path.starts_with("/store/") {
                 response.insert("key".into(), json!(STANDARD.encode(&data)));

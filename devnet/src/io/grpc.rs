@@ -91,7 +91,7 @@ fn answer(shared: &Shared, path: &str, request: &Request<Vec<u8>>) -> Result<Res
     if let Some(answer) = query::cometbft::answer(&node, path, request.get_ref()) {
         return answer.map(Response::new).map_err(status);
     }
-    let app = query::at_height(&node, height).map_err(status)?;
+    let app = query::at_height(&node, path, height).map_err(status)?;
     let bytes = query::answer(app, &node.genesis, path, request.get_ref()).map_err(status)?;
     let mut response = Response::new(bytes);
     response.metadata_mut().insert(HEIGHT, app.height.into());

@@ -18,6 +18,7 @@ use crate::answers::params::{self, Params};
 use crate::answers::{self, Failure, block, chain};
 use crate::chain::Finalized;
 use crate::event;
+use crate::line::Line;
 use crate::script::Answers;
 
 /// Subscriptions of one client.
@@ -41,6 +42,7 @@ pub(super) async fn upgrade(State(surface): State<Surface>, socket: WebSocketUpg
 async fn serve(mut socket: WebSocket, surface: Surface) {
     let mut subscriptions: BTreeMap<String, (Topic, Value)> = BTreeMap::new();
     let mut blocks = surface.shared.blocks();
+    let line = surface.shared.node().genesis.origin.line;
     let stop = stopped(surface.stop.clone());
     tokio::pin!(stop);
     loop {
@@ -55,7 +57,7 @@ async fn serve(mut socket: WebSocket, surface: Surface) {
                 Some(Err(_)) | None => return,
             },
             block = blocks.recv() => match block {
-                Ok(block) => notifications(&subscriptions, &block),
+                Ok(block) => notifications(&subscriptions, &block, line),
                 Err(RecvError::Lagged(_)) => cancel(&mut subscriptions),
                 Err(RecvError::Closed) => break,
             },
@@ -135,13 +137,20 @@ fn topic(query: &str) -> Option<Topic> {
     }
 }
 
-fn notifications(subscriptions: &BTreeMap<String, (Topic, Value)>, block: &Arc<Finalized>) -> Vec<Value> {
-    subscriptions.iter().filter_map(|(query, (topic, id))| notification(query, *topic, id, block)).collect()
+fn notifications(
+    subscriptions: &BTreeMap<String, (Topic, Value)>,
+    block: &Arc<Finalized>,
+    line: Line,
+) -> Vec<Value> {
+    subscriptions
+        .iter()
+        .filter_map(|(query, (topic, id))| notification(query, *topic, id, block, line))
+        .collect()
 }
 
-fn notification(query: &str, topic: Topic, id: &Value, finalized: &Finalized) -> Option<Value> {
+fn notification(query: &str, topic: Topic, id: &Value, finalized: &Finalized, line: Line) -> Option<Value> {
     let (name, value) = match topic {
-        Topic::NewBlock => ("NewBlock", chain::new_block(finalized)),
+        Topic::NewBlock => ("NewBlock", chain::new_block(finalized, line)),
         Topic::NewBlockHeader => {
             ("NewBlockHeader", json!({ "header": block::header_json(finalized.draft.block.header.as_ref()) }))
         }
@@ -149,7 +158,7 @@ fn notification(query: &str, topic: Topic, id: &Value, finalized: &Finalized) ->
             "NewBlockEvents",
             json!({
                 "height": finalized.draft.height.to_string(),
-                "events": block::events(&finalized.events),
+                "events": block::events(&finalized.events, line),
                 "num_txs": "0",
             }),
         ),

@@ -7,13 +7,10 @@ use comet::privval::BlockId;
 use prost::Message;
 
 use super::QueryError;
-use crate::answers::chain::VERSION;
 use crate::chain::Finalized;
 use crate::node::Node;
 
 const SERVICE: &str = "/cosmos.base.tendermint.v1beta1.Service/";
-/// The SDK line whose rules [`crate::slashing`] and [`crate::app`] follow.
-const SDK_VERSION: &str = "v0.53.4";
 
 #[derive(Clone, PartialEq, Message)]
 struct HeightRequest {
@@ -94,14 +91,14 @@ fn node_info(node: &Node) -> NodeInfoResponse {
         node: Some(NodeInfo {
             id: node.id.to_string(),
             network: node.chain_id().to_owned(),
-            version: VERSION.to_owned(),
+            version: node.genesis.origin.line.engine_version().to_owned(),
             moniker: node.moniker.clone(),
         }),
         application: Some(VersionInfo {
             name: "devnet".to_owned(),
             app_name: "palisade-devnet".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            cosmos_sdk_version: SDK_VERSION.to_owned(),
+            cosmos_sdk_version: node.genesis.origin.line.sdk_version().to_owned(),
         }),
     }
 }

@@ -14,6 +14,27 @@ use super::{QueryError, pages};
 use crate::account::{Account, Bond};
 use crate::app::{App, UNBONDING_SECONDS};
 
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct ModuleVersions {
+    #[prost(message, repeated, tag = "1")]
+    module_versions: Vec<ModuleVersion>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ModuleVersion {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(uint64, tag = "2")]
+    version: u64,
+}
+
+/// x/upgrade's versions, of the modules whose versions tell the SDK lines apart.
+pub(super) fn module_versions(app: &App) -> ModuleVersions {
+    let (staking, slashing) = app.line.module_versions().unwrap_or_default();
+    let one = |(name, version): (&str, u64)| ModuleVersion { name: name.into(), version };
+    ModuleVersions { module_versions: [("slashing", slashing), ("staking", staking)].map(one).into() }
+}
+
 /// Path of one validator by operator address.
 pub(super) const VALIDATOR: &str = "/cosmos.staking.v1beta1.Query/Validator";
 

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::{Answers, Choice, Overrides, RoundFault, Script, VoteFault};
 use crate::app::Operation;
+use crate::line::Line;
 
 /// A script that cannot be used.
 #[derive(Debug, Error)]
@@ -52,6 +53,7 @@ struct RawChain {
     window: Option<i64>,
     min_signed: Option<String>,
     jail: Option<String>,
+    sdk: Option<Line>,
     max_validators: Option<usize>,
 }
 
@@ -103,6 +105,7 @@ pub(super) fn parse(toml: &str, seats: usize) -> Result<Script, ScriptError> {
             window: raw.chain.window,
             min_signed: raw.chain.min_signed.as_deref().map(decimal).transpose()?,
             jail: raw.chain.jail.as_deref().map(duration).transpose()?,
+            line: raw.chain.sdk,
             max_validators: raw.chain.max_validators,
         },
         seed: raw.random.seed,

@@ -1,4 +1,4 @@
-//! The window of missed blocks, in the chunks and the bytes that the SDK stores (since 0.50).
+//! The window of missed blocks, in the chunks and the bytes that the SDK stores since 0.50; before, it stores slot by slot.
 //!
 //! A chunk holds 1,024 bits and is stored as bits-and-blooms' bitset writes itself: the length as a big-endian u64,
 //! then sixteen big-endian words, bit `j` in word `j / 64`, lowest bit first. Chunks never written do not exist.
@@ -42,6 +42,17 @@ impl Bitmap {
     /// Number of missed blocks, also beyond the window.
     pub fn count(&self) -> u32 {
         self.chunks.values().flat_map(|words| words.iter()).map(|word| word.count_ones()).sum()
+    }
+
+    /// Every missed slot, in order.
+    pub fn missed(&self) -> impl Iterator<Item = i64> {
+        self.chunks.iter().flat_map(|(chunk, words)| {
+            let start = chunk * CHUNK_BITS;
+            (start..start + CHUNK_BITS).filter(|index| {
+                let (_, word, bit) = place(*index);
+                words[word] >> bit & 1 == 1
+            })
+        })
     }
 
     /// A chunk's stored bytes, if it was ever written.

@@ -22,7 +22,7 @@ impl One {
     }
 
     fn handle(&mut self, height: i64, missed: bool) -> Handled {
-        self.0.handle(&mut self.1, &self.2, (height, NOW), false, missed)
+        self.0.handle(&mut self.1, &self.2, (height, NOW), false, missed, Line::default())
     }
 }
 
@@ -83,7 +83,7 @@ fn a_miss_in_a_missed_slot_counts_once() {
 fn nothing_is_counted_in_jail() {
     let mut one = One::new(0, params(10, "0.5"));
     let before = one.0;
-    assert_eq!(one.0.handle(&mut one.1, &one.2, (50, NOW), true, true), Handled::Skipped);
+    assert_eq!(one.0.handle(&mut one.1, &one.2, (50, NOW), true, true, Line::V047), Handled::Skipped);
     assert_eq!(one.0, before);
 }
 
