@@ -16,6 +16,8 @@ use serde_json::Value;
 const LIMIT: Duration = Duration::from_secs(120);
 /// Seat 3 misses 400 blocks from height 100, in which the alert begins, and signs afterwards.
 const SCRIPT: &str = "[[event]]\nat = 100\nvalidator = 3\ndown = 400\n";
+const SHARED: &str = "mount -t tmpfs none /usr/share && mkdir -p /usr/share/prometheus/alertmanager && \
+                      cp \"$1\" \"$2\" /usr/share/prometheus/alertmanager/ && shift 2 && exec \"$@\"";
 const RULE: &str = "PalisadeValidatorDown";
 
 /// Alerts of our rule that `alerts` says are active.
@@ -35,7 +37,12 @@ fn alertmanager(dir: &Path) -> (Process, String) {
     std::fs::create_dir_all(dir).unwrap();
     std::fs::write(dir.join("am.yml"), "route: { receiver: none }\nreceivers: [{ name: none }]\n").unwrap();
     let listen = ports::address();
-    let mut command = Command::new(binaries::node("alertmanager").unwrap());
+    // Debian's binary reads templates from where the package would have put it: it gets a /usr/share of its own.
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--map-root-user", "sh", "-c", SHARED]).arg("sh");
+    for file in ["default.tmpl", "email.tmpl", "alertmanager"] {
+        command.arg(binaries::node(file).unwrap());
+    }
     command.args(["--config.file=am.yml", "--storage.path=data", "--cluster.listen-address="]);
     command.arg(format!("--web.listen-address={listen}")).current_dir(dir);
     let process = Process::start("alertmanager", &mut command, &dir.join("log")).unwrap();
@@ -75,6 +82,7 @@ fn an_alert_begins_and_ends_in_alertmanager_and_in_prometheus() {
     let script = Script::parse(SCRIPT, options.origin.seats.len()).unwrap();
     let options = Options { script, block_time: Duration::from_millis(100), ..options };
     let chain = runtime.block_on(start(options)).unwrap();
+    runtime.block_on(chain.wait_height(1)).unwrap();
     let own = chain.address_of(3).unwrap().to_string();
     let (manager, at) = alertmanager(&dir.path().join("am"));
     let listen = ports::address();
