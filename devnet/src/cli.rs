@@ -158,6 +158,7 @@ fn options(args: Args) -> anyhow::Result<Options> {
         rpc: SocketAddr::from((args.host, args.rpc_port)),
         grpc: SocketAddr::from((args.host, args.grpc_port)),
         remote: (!remote.addresses.is_empty()).then_some(remote),
+        pace: None,
         blocks: args.blocks,
         keep: args.keep,
     })

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use comet::privval::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
@@ -11,6 +12,7 @@ use tracing::{info, warn};
 use super::node::Nodes;
 use super::shared::{Shared, now, stopped};
 use crate::chain::Chain;
+use crate::moment;
 use crate::round::{Keyring, Round};
 
 /// A failed round costs at most so much, and at least [`MIN_ROUND`] once several have failed.
@@ -23,6 +25,8 @@ pub(super) struct Engine {
     pub(super) keys: Keyring,
     pub(super) nodes: Option<Nodes>,
     pub(super) block_time: Duration,
+    pub(super) birth: Timestamp,
+    pub(super) pace: Option<Duration>,
     pub(super) last_height: Option<i64>,
 }
 
@@ -49,6 +53,12 @@ impl Engine {
         info!(height = self.chain.height(), "the last block wanted is made");
     }
 
+    /// When the votes of `height` are cast.
+    fn now(&self, height: i64) -> Timestamp {
+        let Some(pace) = self.pace else { return now() };
+        moment::plus(self.birth, pace.saturating_mul(u32::try_from(height).unwrap_or(u32::MAX)))
+    }
+
     async fn block(&mut self) {
         let height = self.chain.height() + 1;
         if let Some(pause) = self.shared.script.halt(height) {
@@ -58,17 +68,17 @@ impl Engine {
         for round in 0.. {
             let mut open = Round::begin(&self.chain, &self.shared.script, round);
             let remote = match &self.nodes {
-                Some(nodes) => nodes.ask(&self.chain, &mut open, now()).await,
+                Some(nodes) => nodes.ask(&self.chain, &mut open, self.now(height)).await,
                 None => BTreeMap::new(),
             };
             let script = &self.shared.script;
-            let signatures = open.precommits(&self.chain, script, &self.keys, &remote, now());
+            let signatures = open.precommits(&self.chain, script, &self.keys, &remote, self.now(height));
             let Some(commit) = open.tally(&self.chain, signatures) else {
                 let wait = (self.block_time / 2).min(MAX_ROUND);
                 sleep(if round > 3 { wait.max(MIN_ROUND) } else { wait }).await;
                 continue;
             };
-            let proofs = open.equivocations(&self.chain, script, &self.keys, now());
+            let proofs = open.equivocations(&self.chain, script, &self.keys, self.now(height));
             let block = self.chain.finalize(open.draft, commit, script.operations(height));
             self.chain.report(proofs);
             self.shared.publish(Arc::new(block), &self.chain);

@@ -44,6 +44,8 @@ pub struct Options {
     pub grpc: SocketAddr,
     /// A seat whose key a remote signer holds.
     pub remote: Option<Remote>,
+    /// What the headers say of the time from one block to the next; without it, what the clock says.
+    pub pace: Option<Duration>,
     /// Stop making blocks after this height; the servers stay.
     pub blocks: Option<i64>,
     /// Blocks kept for queries; each takes some 50 KB.
@@ -91,6 +93,7 @@ impl Default for Options {
             rpc: loopback,
             grpc: loopback,
             remote: None,
+            pace: None,
             blocks: None,
             keep: 5_000,
         }
@@ -212,7 +215,8 @@ impl Birth {
                 }
             }
         }
-        let genesis = Genesis { origin, keys: public, validators, time: now() };
+        let birth = now();
+        let genesis = Genesis { origin, keys: public, validators, time: birth };
         let chain = Chain::new(&genesis);
         let mut id = [0; 20];
         OsRng.fill_bytes(&mut id);
@@ -239,6 +243,8 @@ impl Birth {
             keys,
             nodes,
             block_time: options.block_time,
+            birth,
+            pace: options.pace,
             last_height: options.blocks,
         };
         (shared, engine)
