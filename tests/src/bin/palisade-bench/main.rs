@@ -5,6 +5,7 @@
 
 mod contender;
 mod floor;
+mod growth;
 mod many;
 mod monitor;
 mod node;
@@ -23,6 +24,7 @@ struct Plan {
     chains: usize,
     paced: usize,
     blocks: usize,
+    rows: i64,
     sentries: usize,
 }
 
@@ -35,6 +37,7 @@ fn main() -> Result<()> {
         chains: 100,
         paced: 3_000,
         blocks: 4_000,
+        rows: 200_000,
         sentries: 10,
     };
     for argument in std::env::args().skip(1) {
@@ -42,7 +45,10 @@ fn main() -> Result<()> {
             "signer" => (plan.monitor, plan.sentry) = (false, false),
             "monitor" => (plan.signer, plan.sentry) = (false, false),
             "sentry" => (plan.signer, plan.monitor) = (false, false),
-            "--smoke" => (plan.requests, plan.paced, plan.blocks, plan.sentries) = (500, 500, 500, 2),
+            "--smoke" => {
+                (plan.requests, plan.paced, plan.blocks, plan.sentries, plan.rows) =
+                    (500, 500, 500, 2, 20_000);
+            }
             other => {
                 anyhow::bail!("unknown argument {other}\ntry: tests/bench [signer|monitor|sentry] [--smoke]")
             }
@@ -54,6 +60,7 @@ fn main() -> Result<()> {
     }
     if plan.monitor {
         monitor::measure(plan.blocks)?;
+        growth::measure(plan.rows)?;
     }
     if plan.sentry {
         sentry::measure(20, plan.sentries)?;

@@ -1,6 +1,7 @@
 //! The monitor's work for one block: the JSON of `/block`, decoded, and x/slashing applied to every validator.
 //!
-//! The blocks are devnet's, honest ones with misses, made before the clock runs. One core, no sockets, no history file.
+//! The blocks are devnet's, honest ones with misses, made before the clock runs. One core, no sockets; once without and once
+//! with the history, which is written as it is while the monitor catches up.
 
 use std::{
     sync::Arc,
@@ -19,8 +20,10 @@ use palisade_devnet::{
 };
 use palisade_monitor::{
     chain::{self, State},
+    change::Change,
     decode,
     event::Event,
+    io::history::{History, Written},
     jailing::{Params, Window},
     line::Line,
     windows::{Entry, Source, Windows},
@@ -28,6 +31,8 @@ use palisade_monitor::{
 
 /// Chain id and window of Akash.
 const WINDOW: i64 = 10_000;
+/// Heights in one transaction while the monitor catches up.
+const BATCH: usize = 64;
 const SCRIPT: &str = "[random]\nseed = 7\nmiss_per_million = 20000\n";
 
 /// Replays `blocks` of 64 validators, and a tenth of that of 1,000.
@@ -39,8 +44,16 @@ pub(crate) fn measure(blocks: usize) -> Result<()> {
         let recorded = record(validators, blocks)?;
         let bytes = recorded.blocks.iter().map(Vec::len).sum::<usize>() / recorded.blocks.len();
         let parse = parse_only(&recorded)?;
-        let whole = replay(&recorded)?;
-        for (name, took) in [("replay", whole), ("floor: JSON into a block, nothing else", parse)] {
+        let whole = replay(&recorded, None)?;
+        let dir = tempfile::tempdir()?;
+        let mut history = History::open(dir.path(), &recorded.chain_id)?;
+        let stored = replay(&recorded, Some(&mut history))?;
+        let rows = [
+            ("replay", whole),
+            ("replay, history written", stored),
+            ("floor: JSON into a block, nothing else", parse),
+        ];
+        for (name, took) in rows {
             let per_block = took.as_secs_f64() / blocks as f64;
             let name = format!("{name}, {validators} validators");
             println!("  {name:<55} {:>9.0} {:>13.1} {bytes:>11}", 1.0 / per_block, per_block * 1e6);
@@ -117,15 +130,28 @@ fn parse_only(recorded: &Recorded) -> Result<Duration> {
     Ok(begin.elapsed())
 }
 
-fn replay(recorded: &Recorded) -> Result<Duration> {
+fn replay(recorded: &Recorded, mut history: Option<&mut History>) -> Result<Duration> {
     let validators: Vec<comet::rpc::Validator> = serde_json::from_slice(&recorded.set)?;
     let mut state = State::new();
+    let mut rows = Vec::new();
     let begin = Instant::now();
     for (index, bytes) in recorded.blocks.iter().enumerate() {
         let answer = decode::json::<Envelope<BlockAnswer>>("block", bytes)?.into_result()?;
         let block = decode::block(&recorded.chain_id, answer.block.as_ref().context("no block")?)?;
         let set_hash = block.set_hash.clone();
-        state = chain::apply(state, Event::Block(block)).0;
+        let (next, changes) = chain::apply(state, Event::Block(block));
+        state = next;
+        if let Some(history) = &mut history {
+            rows.extend(changes.into_iter().filter_map(|change| match change {
+                Change::Counted(row) => Some(row),
+                _ => None,
+            }));
+            if rows.len() == BATCH {
+                let written = Written { rows: &rows, head: state.head(), ..Written::default() };
+                history.record(written, |address| state.tally(address))?;
+                rows.clear();
+            }
+        }
         if index == 0 {
             let set = decode::set(&set_hash, &validators)?;
             let entries = set.members().iter().map(|member| (member.address, fresh())).collect();
