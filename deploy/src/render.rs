@@ -74,7 +74,7 @@ pub fn render(fleet: &Fleet, homes: &Homes) -> Result<Rendered, RenderError> {
     for view in fleet.views() {
         match view.node.line {
             Some(line) => {
-                node::files(fleet, view, line, homes)?.into_iter().for_each(|file| tree.insert(file))
+                node::files(fleet, view, line, homes)?.into_iter().for_each(|file| tree.insert(file));
             }
             None => without_line.push(view.node.name.clone()),
         }

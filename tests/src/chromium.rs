@@ -93,7 +93,8 @@ impl Chromium {
         self.process.still_runs()?;
         self.next += 1;
         let id = self.next;
-        let mut message = json!({ "id": id, "method": method, "params": params });
+        let mut message = json!({ "id": id, "method": method });
+        message["params"] = params;
         if let Some(session) = &self.session {
             message["sessionId"] = json!(session);
         }
@@ -119,7 +120,7 @@ impl Chromium {
                 self.requests.push(params["request"]["url"].as_str().unwrap_or_default().to_owned());
             }
             Some("Runtime.exceptionThrown") => {
-                self.console.push(format!("exception {}", params["exceptionDetails"]))
+                self.console.push(format!("exception {}", params["exceptionDetails"]));
             }
             Some("Runtime.consoleAPICalled") => self.console.push(format!("console {}", params["args"])),
             Some("Log.entryAdded") => self.console.push(format!("log {}", params["entry"])),

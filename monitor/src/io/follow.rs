@@ -226,7 +226,7 @@ impl Follower {
         // The last one vouches for all before it; only when it is refused each one has to speak for itself.
         let vouched = self.vouch(&last.clone()).await;
         for seen in batch {
-            if !vouched && !(self.follows(&seen) && self.vouch(&seen).await) {
+            if !(vouched || self.follows(&seen) && self.vouch(&seen).await) {
                 break;
             }
             self.fetch_set().await?;
