@@ -11,7 +11,7 @@ use http::{Request, header};
 use http_body_util::Full;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use ratatui::{Terminal, TerminalOptions, Viewport};
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -101,8 +101,11 @@ fn once(top: &Top, look: Look) -> anyhow::Result<()> {
     let buffer = terminal.backend().buffer();
     let line = |y| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_owned();
     let lines: Vec<String> = (0..height.saturating_sub(1)).map(line).collect();
-    println!("{}", lines.join("\n").trim_end());
-    Ok(())
+    // Nobody reads to the end behind `| head`, which is no fault.
+    match writeln!(std::io::stdout(), "{}", lines.join("\n").trim_end()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 async fn follow(

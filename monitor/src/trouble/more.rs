@@ -21,7 +21,9 @@ pub(super) fn of(chain: &ChainView, v: &ValidatorView) -> Vec<Trouble> {
     let id = &chain.chain_id;
     let mut all = Vec::new();
     let left = v.blocks_to_jail.map(|k| format!("{k} blocks to jail if it signs none of them"));
-    if let Some(p) = v.forecast.jail_probability_24h.filter(|p| *p > LIKELY) {
+    // Who is down has a worse line already, with the blocks that are left.
+    let down = v.consecutive_missed >= super::STREAK;
+    if let Some(p) = v.forecast.jail_probability_24h.filter(|p| *p > LIKELY && !down) {
         let means = match &v.stake.downtime_slash {
             Some(slash) => {
                 format!("A jailing burns {} and ends the income until an unjail.", coins(chain, slash))
@@ -151,6 +153,14 @@ mod tests {
 
     fn said(chain: &ChainView) -> Vec<String> {
         of(chain, &chain.validators[0]).into_iter().map(|t| t.what).collect()
+    }
+
+    #[test]
+    fn who_is_down_is_not_told_that_it_may_be_jailed() {
+        let mut v = ValidatorView { consecutive_missed: 300, ..ValidatorView::default() };
+        v.forecast.jail_probability_24h = Some(1.0);
+        let chain = ChainView { validators: vec![v], ..ChainView::default() };
+        assert_eq!(said(&chain), Vec::<String>::new());
     }
 
     #[test]
