@@ -29,7 +29,7 @@ const SCRIPT: &str = include_str!("../data/rough_sea.toml");
 macro_rules! on_each_line {
     ($($name:ident: $line:ident,)*) => {$(
         #[test]
-        #[ignore = "needs the built programs: tests/run"]
+        #[ignore = "needs the built programs: tests/run, three at once"]
         fn $name() {
             agrees_on_every_counter(Line::$line);
         }
