@@ -12,19 +12,19 @@ fn prove(line: SdkLine) {
 }
 
 #[test]
-#[ignore = "needs real nodes: tests/run, three at once"]
+#[ignore = "needs real nodes: tests/run, two at once"]
 fn jailings_forecasts_and_a_tombstone_are_those_of_sdk_039() {
     prove(SdkLine::V0_39);
 }
 
 #[test]
-#[ignore = "needs real nodes: tests/run, three at once"]
+#[ignore = "needs real nodes: tests/run, two at once"]
 fn jailings_forecasts_and_a_tombstone_are_those_of_sdk_045() {
     prove(SdkLine::V0_45);
 }
 
 #[test]
-#[ignore = "needs real nodes: tests/run, three at once"]
+#[ignore = "needs real nodes: tests/run, two at once"]
 fn jailings_forecasts_and_a_tombstone_are_those_of_sdk_053() {
     prove(SdkLine::V0_53);
 }

@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 const LAG: i64 = 3;
 /// Longer than this nobody waits for an endpoint's turn.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// Many may wait for the same endpoint's next turn and only one gets it: the others wait on, for so long.
+const QUEUE: Duration = Duration::from_secs(30);
 /// Hashes of own blocks kept, to know a fork by.
 const KEPT: usize = 512;
 
@@ -304,24 +306,29 @@ impl Pool {
         F: Fn(Client) -> Fut,
         Fut: Future<Output = Result<T, RpcFailure>>,
     {
-        let mut first = None;
-        let order = self.order(height);
-        let now = Instant::now();
-        let soonest = order.iter().map(|s| s.health().wait(now)).min().unwrap_or_default();
-        if soonest > LONGEST_WAIT {
-            return Err(RpcFailure::NoneLeft);
-        }
-        tokio::time::sleep(soonest).await;
-        for source in order {
-            if !source.health().wait(Instant::now()).is_zero() {
-                continue;
+        let started = Instant::now();
+        loop {
+            let order = self.order(height);
+            let now = Instant::now();
+            let soonest = order.iter().map(|s| s.health().wait(now)).min().unwrap_or(Duration::MAX);
+            if soonest > LONGEST_WAIT || now - started > QUEUE {
+                return Err(RpcFailure::NoneLeft);
             }
-            match source.ask(question(source.client.clone())).await {
-                Ok(answer) => return Ok((answer, source.name().into())),
-                Err(error) => first.get_or_insert(error),
-            };
+            tokio::time::sleep(soonest).await;
+            let mut first = None;
+            for source in order {
+                if !source.health().wait(Instant::now()).is_zero() {
+                    continue;
+                }
+                match source.ask(question(source.client.clone())).await {
+                    Ok(answer) => return Ok((answer, source.name().into())),
+                    Err(error) => first.get_or_insert(error),
+                };
+            }
+            if let Some(error) = first {
+                return Err(error);
+            }
         }
-        Err(first.unwrap_or(RpcFailure::NoneLeft))
     }
 
     /// gRPC endpoints that may be asked now, working ones first.
@@ -375,3 +382,6 @@ fn willing<C>(sources: &[Source<C>]) -> Vec<&Source<C>> {
     order.sort_by_key(|s| s.health().failing);
     order
 }
+
+#[cfg(test)]
+mod tests;
