@@ -172,7 +172,8 @@ impl Pool {
     /// Puts an endpoint aside that has another block than we do, and takes it back when it has the same.
     fn compare(&self, source: &Source<Client>, height: i64, own: &str, theirs: &str) {
         let mut health = source.health();
-        let forked = !own.eq_ignore_ascii_case(theirs);
+        // A block that came without its id (Tendermint 0.33 over the websocket) says nothing about others.
+        let forked = !own.is_empty() && !own.eq_ignore_ascii_case(theirs);
         if forked && !theirs.is_empty() && !matches!(health.quarantine, Some(Quarantine::Forked(_))) {
             let theirs: String = theirs.chars().take(64).collect();
             tracing::error!(endpoint = source.name(), height, own, %theirs, "endpoint has another block, put aside");
