@@ -130,7 +130,7 @@ fn percent(decimal: &str) -> String {
 
 /// Seconds as a person says them.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and far below 2^63")]
-fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     let s = seconds.clamp(0.0, 1e15).round() as u64;
     match s {
         0..120 => format!("{s} s"),

@@ -5,6 +5,7 @@ use super::policy::Policy;
 use super::rule::{BLIND, RULES, Rule, Scope};
 use super::{Key, Millis, Severity, Words, words};
 use crate::metrics::SourceView;
+use crate::trouble::duration;
 use crate::view::{self, ChainView, ValidatorView};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -265,7 +266,7 @@ fn left(v: &ValidatorView) -> Option<String> {
     }
     let blocks = v.blocks_to_jail?;
     let bound = if v.exact { "" } else { "at least " };
-    let time = v.seconds_to_jail.map(|s| format!(", about {}", words::duration(s))).unwrap_or_default();
+    let time = v.seconds_to_jail.map(|s| format!(", about {}", duration(s))).unwrap_or_default();
     Some(format!("{bound}{blocks} blocks to jail if it signs none of them{time}"))
 }
 

@@ -2,6 +2,7 @@
 
 use super::Words;
 use super::rule::{Rule, Unit};
+use crate::trouble::duration;
 
 /// Fills the placeholders of `rule`.
 pub fn fill(rule: &Rule, who: &str, chain: &str, value: Option<f64>, left: Option<String>) -> Words {
@@ -38,18 +39,6 @@ pub fn show(unit: Unit, value: f64) -> String {
         Unit::Count => format!("{value}"),
         Unit::Seconds => duration(value),
         Unit::Ratio => format!("{} %", (value * 10_000.0).round() / 100.0),
-    }
-}
-
-/// Seconds as a person says them.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and far below 2^63")]
-pub fn duration(seconds: f64) -> String {
-    let s = seconds.clamp(0.0, 1e15).round() as u64;
-    match s {
-        0..120 => format!("{s} s"),
-        120..7200 => format!("{} min", s / 60),
-        7200..172_800 => format!("{} h {} min", s / 3600, s % 3600 / 60),
-        _ => format!("{} days", s / 86_400),
     }
 }
 

@@ -172,8 +172,7 @@ impl Pool {
     /// Puts an endpoint aside that has another block than we do, and takes it back when it has the same.
     fn compare(&self, source: &Source<Client>, height: i64, own: &str, theirs: &str) {
         let mut health = source.health();
-        // A block that came without its id (Tendermint 0.33 over the websocket) says nothing about others.
-        let forked = !own.is_empty() && !own.eq_ignore_ascii_case(theirs);
+        let forked = !own.eq_ignore_ascii_case(theirs);
         if forked && !theirs.is_empty() && !matches!(health.quarantine, Some(Quarantine::Forked(_))) {
             let theirs: String = theirs.chars().take(64).collect();
             tracing::error!(endpoint = source.name(), height, own, %theirs, "endpoint has another block, put aside");
@@ -198,10 +197,14 @@ impl Pool {
         }
     }
 
-    /// A block has been taken: endpoints that have another one at this height are of another history.
+    /// A block has been taken: endpoints that have another one at this height are of another history. One that came without
+    /// its id (Tendermint 0.33 over the websocket) says nothing about others.
     pub fn took(&self, height: i64, hash: String) {
         let mut own = self.own();
         own.disputed = own.disputed.filter(|at| *at > height);
+        if hash.is_empty() {
+            return;
+        }
         if own.hashes.len() == KEPT {
             own.hashes.pop_front();
         }

@@ -3,6 +3,9 @@
 use super::{Rule, Scope, Unit};
 use crate::alert::Severity::{Critical, Warning};
 
+/// Down, or halfway to jail already: who signs and has a small window is not told how soon he could be jailed.
+const SOON: &str = "palisade_monitor_validator_seconds_to_jail{$S} < $T\n  and on (chain_id, valoper) (palisade_monitor_validator_consecutive_missed_blocks >= 3 \
+               or on (chain_id, valoper) palisade_monitor_validator_window_missed_blocks * 2 > on (chain_id, valoper) palisade_monitor_validator_window_limit_blocks)";
 const DOWN: &str = "palisade-signer status; journalctl -u palisade-signer -n 50; curl -s localhost:26657/status. \
                     Never start a second signer to be faster: a jailing ends, a double-sign does not";
 
@@ -65,8 +68,7 @@ pub static RULES: &[Rule] = &[
         what: "{who} is jailed in {value} on {chain} if it stays down",
         means: "The jailing burns a part of the stake and ends its income until it is unjailed.",
         advice: DOWN,
-        expr: "palisade_monitor_validator_seconds_to_jail{$S} < $T\n  and on (chain_id, valoper) (palisade_monitor_validator_consecutive_missed_blocks >= 3 \
-               or on (chain_id, valoper) palisade_monitor_validator_window_missed_blocks * 2 > on (chain_id, valoper) palisade_monitor_validator_window_limit_blocks)",
+        expr: SOON,
         ..VALIDATOR
     },
     Rule {
@@ -78,8 +80,7 @@ pub static RULES: &[Rule] = &[
         what: "{who} is jailed in {value} on {chain} if it stays down",
         means: "The jailing burns a part of the stake and ends its income until it is unjailed.",
         advice: DOWN,
-        expr: "palisade_monitor_validator_seconds_to_jail{$S} < $T\n  and on (chain_id, valoper) (palisade_monitor_validator_consecutive_missed_blocks >= 3 \
-               or on (chain_id, valoper) palisade_monitor_validator_window_missed_blocks * 2 > on (chain_id, valoper) palisade_monitor_validator_window_limit_blocks)",
+        expr: SOON,
         ..VALIDATOR
     },
     Rule {

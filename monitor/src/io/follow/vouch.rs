@@ -45,7 +45,7 @@ impl Follower {
             self.pool.accuse(&seen.source, Quarantine::Lied(untrue.to_string()), &untrue.to_string());
             return false;
         }
-        let before = self.pool.hash(height - 1).filter(|own| !own.is_empty() && !seen.ids.before.is_empty());
+        let before = self.pool.hash(height - 1).filter(|_| !seen.ids.before.is_empty());
         if before.is_some_and(|own| own != seen.ids.before) {
             let reason = format!("its block {height} does not follow our block {}", height - 1);
             self.pool.accuse(&seen.source, Quarantine::Forked(height - 1), &reason);
