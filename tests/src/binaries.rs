@@ -61,8 +61,10 @@ pub fn own(name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// `target/debug`, from `target/debug/deps/<this test>`.
+/// `target/debug`, from `target/debug/deps/<this test>` or `target/debug/<this program>`.
 fn target_profile() -> Result<PathBuf> {
     let me = std::env::current_exe()?;
-    me.ancestors().nth(2).map(PathBuf::from).context("a test runs from target/<profile>/deps")
+    let dir = me.parent().context("a program has a folder")?;
+    let profile = if dir.ends_with("deps") { dir.parent() } else { Some(dir) };
+    profile.map(PathBuf::from).context("a test runs from target/<profile>/deps")
 }

@@ -4,6 +4,7 @@
 //! offers peer exchange alone. It asks twice on a connection, which is what a node answers at once, and then reconnects.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use comet::frame::Decoder;
 use comet::p2p::pex::{self, Addresses, PexMessage};
@@ -38,7 +39,7 @@ pub(super) async fn ask(to: SocketAddr, options: &Options) -> (State, Option<P2p
     let mut last = (State::Filtered, None);
     for attempt in 0..PATIENCE {
         if attempt > 0 {
-            sleep(options.pause).await;
+            sleep(wait(options, attempt)).await;
         }
         match meet(to, options).await {
             Ok(met) => {
@@ -52,6 +53,11 @@ pub(super) async fn ask(to: SocketAddr, options: &Options) -> (State, Option<P2p
         }
     }
     last
+}
+
+/// Before the next connection: a node forgets the last one in milliseconds as a rule, and one that does not is given more.
+fn wait(options: &Options, in_vain: u32) -> Duration {
+    options.pause * 8u32.saturating_pow(in_vain)
 }
 
 async fn meet(to: SocketAddr, options: &Options) -> Result<Met, (State, Option<P2p>)> {
@@ -98,7 +104,7 @@ async fn read(to: SocketAddr, met: Met, options: &Options) -> Node {
         let met = match next.take() {
             Some(met) => Ok(met),
             None => {
-                sleep(options.pause * (1 + in_vain)).await;
+                sleep(wait(options, in_vain)).await;
                 meet(to, options).await.map_err(|(state, _)| format!("no new connection ({})", state.word()))
             }
         };
