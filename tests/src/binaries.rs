@@ -52,6 +52,17 @@ pub fn tmkms() -> Result<PathBuf> {
     node("tmkms")
 }
 
+/// The directory of a Debian 12 with systemd and sshd, for [`crate::hosts`]. It is read only: many hosts share it.
+pub fn debian_root() -> Result<PathBuf> {
+    // The link is to a file beside it, which is written last.
+    Ok(node("debian-root")?.canonicalize()?.with_file_name("root"))
+}
+
+/// `ansible-playbook` of the oldest or the newest ansible-core that the collection supports.
+pub fn ansible_playbook(newest: bool) -> Result<PathBuf> {
+    node(if newest { "ansible-playbook" } else { "ansible-playbook-oldest" })
+}
+
 /// A program of this workspace, beside the test binary.
 pub fn own(name: &str) -> Result<PathBuf> {
     let path = target_profile()?.join(name);

@@ -11,6 +11,7 @@
 //! - [`signer_process`], [`monitor_process`]: Palisade's own programs, as processes
 //! - [`chromium`]: a real browser for the monitor's page
 //! - [`netns`], [`hidden_validator`], [`guarded_fleet`]: networks with addresses of their own, and the fleets that are looked at there
+//! - [`hosts`]: real machines with systemd and sshd, to be deployed to
 //! - [`privval_wire`], [`recorder`]: what stands between a node and its signer and remembers every signature
 //!
 //! Everything here blocks and uses threads: a test reads from top to bottom, and no runtime hides a stall.
@@ -23,6 +24,7 @@ pub mod double_sign;
 pub mod exposition;
 pub mod guarded_fleet;
 pub mod hidden_validator;
+pub mod hosts;
 pub mod http;
 pub mod hub;
 pub mod monitor_process;

@@ -95,7 +95,8 @@ impl Internet {
         command
     }
 
-    fn name(&self, host: &str) -> String {
+    /// The namespace of a host.
+    pub(crate) fn name(&self, host: &str) -> String {
         format!("{}-{host}", self.prefix)
     }
 
