@@ -125,6 +125,13 @@ pub fn params(json: &[u8]) -> Result<Params, DecodeError> {
     })
 }
 
+/// The height of the state that answered, as the LCD says it beside the result.
+pub fn height(json: &[u8]) -> Option<i64> {
+    let value: Value = serde_json::from_slice(json).ok()?;
+    let height = value.get("height")?;
+    height.as_i64().or_else(|| height.as_str()?.parse().ok())
+}
+
 /// A page of signing infos.
 pub fn signing_infos(json: &[u8]) -> Result<Page<SigningInfo>, DecodeError> {
     let (raw, next) = read::<Option<Vec<RawInfo>>>("list of signing infos", json, "info")?;

@@ -32,6 +32,10 @@ pub struct ChainFacts {
     pub blind: bool,
     /// A new block has come within the time that this chain's pace explains.
     pub fresh: bool,
+    /// Endpoints have different blocks at one height, and none is proved right.
+    pub disputed: bool,
+    /// Every endpoint is below the last block that was counted.
+    pub rewound: bool,
     /// Own arithmetic and the chain's word have differed within the last hour.
     pub disagreed: bool,
     /// Own validators as the configuration names them.

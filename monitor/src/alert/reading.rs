@@ -185,6 +185,8 @@ fn whole(rule: &str, facts: &Facts, chain: &ChainFacts, threshold: f64) -> Found
             _ => (Holds::Unknown, None),
         },
         "PalisadeMonitorDisagrees" => known(Some(chain.disagreed), None),
+        "PalisadeSourcesDisagree" => known(Some(chain.disputed), None),
+        "PalisadeSourcesRewound" => known(Some(chain.rewound), None),
         _ => (Holds::Unknown, None),
     }
 }

@@ -1,5 +1,8 @@
 //! Queries of the Cosmos SDK's modules, over gRPC where it is configured and over `abci_query` where it is not: the same
-//! protobuf messages on both ways. SDK 0.39 has no protobuf: it is asked `custom/…` in amino JSON.
+//! protobuf messages on both ways. SDK 0.39 has no protobuf: it is asked `custom/…` in amino JSON. What neither answers is
+//! asked over REST, where that is configured.
+
+mod gateway;
 
 use super::grpc;
 use super::pool::Pool;
@@ -9,6 +12,7 @@ use crate::rest;
 use comet::sdk::slashing::{self, SigningInfo};
 use comet::sdk::staking::{self, Validator};
 use comet::sdk::{PageRequest, PageResponse};
+use gateway::GatewayFailure;
 use prost::Message;
 use serde_json::json;
 use std::sync::Arc;
@@ -168,6 +172,20 @@ impl Sdk {
 
     /// Parameters of x/slashing. Finds out whether the node speaks protobuf or only amino.
     pub async fn slashing_params(&self, height: i64) -> Result<slashing::Params, SdkFailure> {
+        or_rest(self.asked_params(height).await, self.gateway_params(height)).await
+    }
+
+    /// All signing infos.
+    pub async fn signing_infos(&self, height: i64) -> Result<Vec<SigningInfo>, SdkFailure> {
+        or_rest(self.asked_signing_infos(height).await, self.gateway_signing_infos(height)).await
+    }
+
+    /// All validators of x/staking, and the height of the state that answered (0 = not said).
+    pub async fn validators(&self, height: i64) -> Result<(Vec<Validator>, i64), SdkFailure> {
+        or_rest(self.asked_validators(height).await, self.gateway_validators(height)).await
+    }
+
+    async fn asked_params(&self, height: i64) -> Result<slashing::Params, SdkFailure> {
         if !self.is_amino() {
             let query = self.query(slashing::PARAMS, slashing::ParamsRequest {}, height);
             let answer: Result<(slashing::ParamsResponse, _), _> = query.await;
@@ -187,8 +205,7 @@ impl Sdk {
         rest::params(&found?.0).map_err(|e| SdkFailure::Decode { path: AMINO_PARAMS, reason: e.to_string() })
     }
 
-    /// All signing infos.
-    pub async fn signing_infos(&self, height: i64) -> Result<Vec<SigningInfo>, SdkFailure> {
+    async fn asked_signing_infos(&self, height: i64) -> Result<Vec<SigningInfo>, SdkFailure> {
         if self.is_amino() {
             return Ok(self.amino_list(AMINO_INFOS, None, height, rest::signing_infos).await?.0);
         }
@@ -207,8 +224,7 @@ impl Sdk {
         Err(SdkFailure::Endless(slashing::SIGNING_INFOS))
     }
 
-    /// All validators of x/staking, and the height of the state that answered.
-    pub async fn validators(&self, height: i64) -> Result<(Vec<Validator>, i64), SdkFailure> {
+    async fn asked_validators(&self, height: i64) -> Result<(Vec<Validator>, i64), SdkFailure> {
         let (mut all, mut first) = (Vec::new(), None);
         if self.is_amino() {
             for status in ["bonded", "unbonding", "unbonded"] {
@@ -239,6 +255,18 @@ impl Sdk {
         let read = self.pool.ask(|client| async move { client.abci_query(path, key, height).await });
         Ok(read.await?.0)
     }
+}
+
+/// What REST says where no endpoint took the question otherwise; the first failure where REST has no answer either.
+async fn or_rest<T>(
+    asked: Result<T, SdkFailure>,
+    rest: impl Future<Output = Result<T, GatewayFailure>>,
+) -> Result<T, SdkFailure> {
+    let Err(SdkFailure::Rpc(error)) = asked else { return asked };
+    rest.await.map_err(|failure| {
+        tracing::debug!(%failure, "REST had no answer either");
+        error.into()
+    })
 }
 
 /// Whether the application says that it knows no such query.

@@ -224,3 +224,73 @@ fn daemons_beside_us_and_channels() {
         ["SignerUnreachable p", "SignerNotReady q", "SentryFindings p", "ChannelFailing pager"]
     );
 }
+
+/// A change to a healthy chain of one own validator, and what is said of it.
+type Case = (&'static str, fn(&mut ChainView), &'static [&'static str]);
+
+#[test]
+fn what_is_owed_what_is_coming_and_what_endpoints_do() {
+    let table: &[Case] = &[
+        (
+            "P24h above 1 %",
+            |c| c.validators[0].forecast.jail_probability_24h = Some(0.011),
+            &["JailLikely cvaloper1"],
+        ),
+        ("P24h of 1 %", |c| c.validators[0].forecast.jail_probability_24h = Some(0.01), &[]),
+        ("a vote owed, two days left", |c| owes(c, 172_799), &["ProposalUnvoted cvaloper1"]),
+        ("a vote owed, more than two days left", |c| owes(c, 172_801), &[]),
+        (
+            "a vote of which nothing is known",
+            |c| {
+                owes(c, 60);
+                c.validators[0].duty.as_mut().unwrap().unvoted = None;
+            },
+            &[],
+        ),
+        ("no coins", |c| c.validators[0].duty = Some(holding("0")), &["BalanceLow cvaloper1"]),
+        ("one coin", |c| c.validators[0].duty = Some(holding("1")), &[]),
+        ("evidence in this hour", |c| c.evidence_time_unix = Some(NOW - 3_599), &["Evidence "]),
+        ("evidence long ago", |c| c.evidence_time_unix = Some(NOW - 3_601), &[]),
+        ("an upgrade tomorrow", |c| c.upgrade = Some(upgrade(86_000.0)), &["UpgradeNear "]),
+        ("an upgrade next week", |c| c.upgrade = Some(upgrade(600_000.0)), &[]),
+    ];
+    for (name, change, expected) in table {
+        let mut chain = chain(vec![own(1)]);
+        change(Arc::get_mut(&mut chain.view).unwrap());
+        assert_eq!(said(&facts(chain)), *expected, "{name}");
+    }
+    let disputed = ChainFacts { disputed: true, ..chain(vec![own(1)]) };
+    assert_eq!(said(&facts(disputed)), ["SourcesDisagree "]);
+    let rewound = ChainFacts { rewound: true, ..chain(vec![own(1)]) };
+    assert_eq!(said(&facts(rewound)), ["SourcesRewound "]);
+}
+
+fn holding(balance: &str) -> view::DutyView {
+    view::DutyView { balance: Some(balance.into()), ..view::DutyView::default() }
+}
+
+fn owes(chain: &mut ChainView, seconds: i64) {
+    chain.proposals =
+        Some(vec![view::ProposalView { id: 7, ends_unix: NOW + seconds, ..Default::default() }]);
+    chain.validators[0].duty = Some(view::DutyView { unvoted: Some(vec![7]), ..holding("5") });
+}
+
+fn upgrade(seconds: f64) -> view::UpgradeView {
+    view::UpgradeView { seconds: Some(seconds), ..view::UpgradeView::default() }
+}
+
+#[test]
+fn a_chain_that_stands_longer_than_its_upgrade_takes_did_not_resume() {
+    let halted = |until: i64| {
+        let mut chain = chain(vec![own(1)]);
+        let view = Arc::get_mut(&mut chain.view).unwrap();
+        view.upgrade =
+            Some(view::UpgradeView { halt_expected: true, halt_to_unix: Some(until), ..upgrade(-600.0) });
+        view.block_time_unix = Some(NOW - 600);
+        chain.sources = vec![source(false, 100)];
+        chain.blind = true;
+        said(&facts(chain))
+    };
+    assert_eq!(halted(NOW - 1), ["UpgradeNear ", "DidNotResume "]);
+    assert_eq!(halted(NOW + 60), ["UpgradeNear "], "as planned");
+}

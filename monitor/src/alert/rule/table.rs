@@ -219,6 +219,25 @@ pub static RULES: &[Rule] = &[
         ..PLAIN
     },
     Rule {
+        name: "PalisadeSourcesDisagree",
+        severity: Critical,
+        hold: 30,
+        what: "The endpoints of {chain} have different blocks at one height, and none is proved right",
+        means: "The monitor stands still there: one endpoint is forked or lies, or the chain itself has forked.",
+        advice: "palisade-monitor check; compare the block hash at that height with a block explorer, and take the wrong endpoint out",
+        expr: "palisade_monitor_chain_source_forked{$S} == 1",
+        ..PLAIN
+    },
+    Rule {
+        name: "PalisadeSourcesRewound",
+        hold: 60,
+        what: "Every endpoint of {chain} is below the last block that was counted",
+        means: "Nodes were restored from an old snapshot, or the chain itself was rolled back; nothing new is counted until they are past it.",
+        advice: "curl -s <endpoint>/status; a validator that is rolled back must keep its signer's state as it is",
+        expr: "palisade_monitor_chain_source_below{$S} == 1",
+        ..PLAIN
+    },
+    Rule {
         name: "PalisadeSourceForked",
         scope: Scope::Source,
         what: "{who} is put aside: another chain than {chain}, a fork of it, or untrue",

@@ -31,6 +31,8 @@ impl Gather {
                 watch: plan.watch.get(id).cloned().unwrap_or_default(),
                 fresh: snapshot.data_age_seconds.is_some() && !snapshot.blind,
                 blind: snapshot.blind,
+                disputed: snapshot.source_forked.is_some(),
+                rewound: snapshot.source_below.is_some(),
                 sources: snapshot.sources,
                 view: snapshot.chain,
             }
