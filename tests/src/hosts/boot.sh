@@ -32,7 +32,11 @@ ln -s /proc/self/fd "$root/dev/fd"
 mount -t tmpfs tmpfs "$root/dev/shm"
 mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
 hostname "$name"
+# Not chroot: in one, no process may make a user namespace, and hardened units have their own.
+mkdir "$root/run/outside"
 cd "$root"
-exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb \
-    chroot . /lib/systemd/systemd --system --log-target=console --show-status=false
+pivot_root . run/outside
+exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb sh -c "
+    umount -l /run/outside && rmdir /run/outside
+    exec /lib/systemd/systemd --system --log-target=journal-or-kmsg --show-status=false"
 '
