@@ -91,6 +91,7 @@ struct RawDescription {
 #[serde(default)]
 struct RawCommission {
     commission_rates: RawRates,
+    update_time: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -153,8 +154,8 @@ pub fn signing_infos(json: &[u8]) -> Result<Page<SigningInfo>, DecodeError> {
 pub fn validators(json: &[u8]) -> Result<Page<Validator>, DecodeError> {
     let (raw, next) = read::<Option<Vec<RawValidator>>>("list of validators", json, "validators")?;
     let one = |v: RawValidator| {
-        let rates = v.commission.commission_rates;
-        let rate = |text: &str| text.parse::<Dec>().map(|d| d.units().to_string()).unwrap_or_default();
+        let RawCommission { commission_rates: rates, update_time } = v.commission;
+        let decimal = |text: &str| text.parse::<Dec>().map(|d| d.units().to_string()).unwrap_or_default();
         let d = v.description;
         Validator {
             operator_address: v.operator_address,
@@ -162,7 +163,7 @@ pub fn validators(json: &[u8]) -> Result<Page<Validator>, DecodeError> {
             jailed: v.jailed,
             status: status(&v.status) as i32,
             tokens: v.tokens,
-            delegator_shares: v.delegator_shares,
+            delegator_shares: decimal(&v.delegator_shares),
             description: Some(Description {
                 moniker: d.moniker,
                 identity: d.identity,
@@ -174,11 +175,11 @@ pub fn validators(json: &[u8]) -> Result<Page<Validator>, DecodeError> {
             unbonding_time: timestamp(&v.unbonding_time).ok(),
             commission: Some(Commission {
                 commission_rates: Some(CommissionRates {
-                    rate: rate(&rates.rate),
-                    max_rate: rate(&rates.max_rate),
-                    max_change_rate: rate(&rates.max_change_rate),
+                    rate: decimal(&rates.rate),
+                    max_rate: decimal(&rates.max_rate),
+                    max_change_rate: decimal(&rates.max_change_rate),
                 }),
-                update_time: None,
+                update_time: timestamp(&update_time).ok(),
             }),
             min_self_delegation: v.min_self_delegation,
         }
@@ -308,7 +309,8 @@ mod tests {
         let lcd = format!(
             r#"{{"height":"1","result":[{{"operator_address":"cosmosvaloper1x","consensus_pubkey":"{}","jailed":true,"status":2,
             "tokens":"100","delegator_shares":"100.0","description":{{"moniker":"m"}},"unbonding_height":"0",
-            "unbonding_time":"1970-01-01T00:00:00Z","commission":{{"commission_rates":{{"rate":"0.100000000000000000"}}}}}}]}}"#,
+            "unbonding_time":"1970-01-01T00:00:00Z","commission":{{"commission_rates":{{"rate":"0.100000000000000000"}},
+            "update_time":"2020-09-25T14:00:00.5Z"}}}}]}}"#,
             bech32::encode("cosmosvalconspub", &amino).unwrap()
         );
         let gateway = lcd
@@ -327,5 +329,8 @@ mod tests {
             one.commission.as_ref().unwrap().commission_rates.as_ref().unwrap().rate,
             "100000000000000000"
         );
+        assert_eq!(one.delegator_shares, "100000000000000000000", "in units of 10^-18, as protobuf has it");
+        let updated = one.commission.as_ref().unwrap().update_time;
+        assert_eq!(updated.map(|t| (t.seconds, t.nanos)), Some((1_601_042_400, 500_000_000)));
     }
 }

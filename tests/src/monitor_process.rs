@@ -74,6 +74,11 @@ impl Monitor {
         Ok(())
     }
 
+    /// Its process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::pid)
+    }
+
     /// What it shows of its chain, as its page reads it.
     pub fn view(&mut self) -> Result<Value> {
         if let Some(process) = &mut self.process {

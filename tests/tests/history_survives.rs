@@ -20,7 +20,7 @@ use rand_core::{OsRng, RngCore as _};
 
 /// Enough that the oldest rows are sealed.
 const BLOCKS: i64 = 11_000;
-const KILLS: i64 = 60;
+const KILLS: i64 = 50;
 const VALIDATORS: usize = 16;
 /// The chain stands still before this height, until both monitors have seen its first block.
 const BEGIN: i64 = 30;

@@ -18,6 +18,7 @@ use palisade_tests::monitor_process::Monitor;
 use palisade_tests::process::until;
 use palisade_tests::scratch::Scratch;
 use serde_json::Value;
+use tokio::runtime::Runtime;
 
 const BLOCKS: i64 = 2_200;
 /// The script stands still here, and changes the window soon after.
@@ -25,6 +26,7 @@ const PARAMETERS_CHANGE: i64 = 1_600;
 
 /// Everything at once; the pause at 40 lets the monitor see the chain from its first block.
 const SCRIPT: &str = include_str!("../data/rough_sea.toml");
+const THOUSAND: &str = include_str!("../data/thousand_seats.toml");
 
 macro_rules! on_each_line {
     ($($name:ident: $line:ident,)*) => {$(
@@ -61,52 +63,90 @@ fn found_as(line: Line) -> &'static str {
 }
 
 fn agrees_on_every_counter(line: Line) {
-    let dir = Scratch::new().unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let mut origin = Origin::akashnet_1();
     origin.line = line;
-    let script = Script::parse(SCRIPT, origin.seats.len()).unwrap();
-    let options = Options {
-        origin,
-        script,
-        block_time: Duration::from_millis(5),
-        blocks: Some(BLOCKS),
-        ..Options::default()
-    };
-    let chain = runtime.block_on(start(options)).unwrap();
-    let (rpc, grpc) = (chain.rpc_addr().to_string(), chain.grpc_addr().to_string());
-    // 0.39 has no gRPC.
-    let grpc: Vec<&str> = if line.is_amino() { Vec::new() } else { vec![&grpc] };
-    let mut monitor =
-        Monitor::start(&dir.path().join("monitor"), chain.chain_id(), &[&rpc], &grpc, &[]).unwrap();
-    let limit = Duration::from_secs(240);
+    let blocks = std::env::var("PALISADE_DEVNET_BLOCKS").map_or(BLOCKS, |n| n.parse().unwrap());
+    assert!(blocks >= BLOCKS, "the script ends at {BLOCKS}");
+    let mut run = Run::start(origin, SCRIPT, blocks, BLOCKS);
     // Up to here the parameters have been the same all the time, so its own arithmetic has to be enough.
-    monitor.reach(PARAMETERS_CHANGE - 2, true, limit).unwrap();
-    let view = agreement(&chain, &mut monitor, &rpc, Duration::from_secs(8));
+    run.monitor.reach(PARAMETERS_CHANGE - 2, true, run.limit).unwrap();
+    let view = run.agreement(Duration::from_secs(8));
     assert_eq!(view["height"], PARAMETERS_CHANGE - 1, "looked too late");
     assert_eq!(view["sdk_line"], found_as(line), "{}", view["sdk_evidence"]);
     assert_eq!(view["disagreements"], 0, "the monitor's arithmetic had to be corrected by the chain");
 
-    runtime
-        .block_on(async { tokio::time::timeout(limit, chain.wait_height(BLOCKS)).await })
-        .unwrap()
-        .unwrap();
-    monitor.reach(BLOCKS - 1, true, limit).unwrap();
-    let truth = chain.truth().unwrap();
-    let jailed = truth.validators.iter().filter(|v| v.jailed).count();
-    let jailings = truth.validators.iter().filter(|v| v.jailed_until > 0).count();
-    println!(
-        "{} blocks, {} late rounds, {jailings} were jailed, {jailed} are",
-        truth.height, truth.late_rounds
-    );
-    assert!(jailings >= 3 && truth.late_rounds >= 50, "the script is too tame");
+    let (jailings, late_rounds) = run.end();
+    assert!(jailings >= 3 && late_rounds >= 50, "the script is too tame");
+}
 
-    // Names, and jail of those outside the set, come with the next look at x/staking.
-    let view = agreement(&chain, &mut monitor, &rpc, Duration::from_secs(45));
-    assert_eq!(view["unknown_heights"], 0);
-    assert_metrics_are_the_view(&monitor.metrics().unwrap(), &view);
-    monitor.stop().unwrap();
-    runtime.block_on(chain.stop());
+#[test]
+#[ignore = "needs the built programs: tests/run, two at once"]
+fn agrees_with_a_thousand_validators() {
+    let mut origin = Origin::akashnet_1().with_seats(1_000);
+    origin.max_validators = 1_000;
+    let blocks = std::env::var("PALISADE_DEVNET_BLOCKS_OF_1000").map_or(300, |n| n.parse().unwrap());
+    let (jailings, late_rounds) = Run::start(origin, THOUSAND, blocks, 300).end();
+    assert!(jailings >= 3 && late_rounds >= 1, "the script is too tame");
+}
+
+/// A chain, and the monitor that watches it.
+struct Run {
+    runtime: Runtime,
+    chain: Handle,
+    rpc: String,
+    monitor: Monitor,
+    blocks: i64,
+    limit: Duration,
+    _dir: Scratch,
+}
+
+impl Run {
+    /// `blocks` may be more than the script has, which then go on with its random faults.
+    fn start(origin: Origin, script: &str, blocks: i64, scripted: i64) -> Self {
+        let dir = Scratch::new().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let amino = origin.line.is_amino();
+        let script = Script::parse(script, origin.seats.len()).unwrap();
+        let (block_time, keep) = (Duration::from_millis(5), 3_000);
+        let options =
+            Options { origin, script, block_time, blocks: Some(blocks), keep, ..Options::default() };
+        let chain = runtime.block_on(start(options)).unwrap();
+        let (rpc, grpc) = (chain.rpc_addr().to_string(), chain.grpc_addr().to_string());
+        // 0.39 has no gRPC.
+        let grpc: Vec<&str> = if amino { Vec::new() } else { vec![&grpc] };
+        let monitor =
+            Monitor::start(&dir.path().join("monitor"), chain.chain_id(), &[&rpc], &grpc, &[]).unwrap();
+        let limit = Duration::from_secs(240) * u32::try_from(blocks / scripted).unwrap();
+        Self { runtime, chain, rpc, monitor, blocks, limit, _dir: dir }
+    }
+
+    /// Compares everything when the chain has stopped. How many were jailed, and how many rounds were late.
+    fn end(mut self) -> (usize, u64) {
+        let Self { runtime, chain, blocks, limit, .. } = &self;
+        runtime
+            .block_on(async { tokio::time::timeout(*limit, chain.wait_height(*blocks)).await })
+            .unwrap()
+            .unwrap();
+        self.monitor.reach(self.blocks - 1, true, self.limit).unwrap();
+        let truth = self.chain.truth().unwrap();
+        let jailed = truth.validators.iter().filter(|v| v.jailed).count();
+        let jailings = truth.validators.iter().filter(|v| v.jailed_until > 0).count();
+        let (height, late) = (truth.height, truth.late_rounds);
+        println!("{height} blocks, {late} late rounds, {jailings} were jailed, {jailed} are");
+
+        // Names, and jail of those outside the set, come with the next look at x/staking.
+        let view = self.agreement(Duration::from_secs(45));
+        assert_eq!(view["unknown_heights"], 0);
+        assert_metrics_are_the_view(&self.monitor.metrics().unwrap(), &view);
+        self.monitor.stop().unwrap();
+        self.runtime.block_on(self.chain.stop());
+        (jailings, late)
+    }
+
+    fn agreement(&mut self, limit: Duration) -> Value {
+        agreement(&self.chain, &mut self.monitor, &self.rpc, limit)
+    }
 }
 
 /// Compares everything until nothing differs; the chain stands still meanwhile. The view that agrees.

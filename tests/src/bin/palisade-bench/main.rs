@@ -5,6 +5,7 @@
 
 mod contender;
 mod floor;
+mod follow;
 mod growth;
 mod many;
 mod monitor;
@@ -26,6 +27,7 @@ struct Plan {
     blocks: usize,
     rows: i64,
     sentries: usize,
+    live: follow::Extent,
 }
 
 fn main() -> Result<()> {
@@ -39,6 +41,7 @@ fn main() -> Result<()> {
         blocks: 4_000,
         rows: 200_000,
         sentries: 10,
+        live: follow::Extent { blocks: 1_000, seen: 300, chains: 100 },
     };
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
@@ -48,6 +51,7 @@ fn main() -> Result<()> {
             "--smoke" => {
                 (plan.requests, plan.paced, plan.blocks, plan.sentries, plan.rows) =
                     (500, 500, 500, 2, 20_000);
+                plan.live = follow::Extent { blocks: 200, seen: 60, chains: 10 };
             }
             other => {
                 anyhow::bail!("unknown argument {other}\ntry: tests/bench [signer|monitor|sentry] [--smoke]")
@@ -61,6 +65,7 @@ fn main() -> Result<()> {
     if plan.monitor {
         monitor::measure(plan.blocks)?;
         growth::measure(plan.rows)?;
+        follow::measure(&plan.live)?;
     }
     if plan.sentry {
         sentry::measure(20, plan.sentries)?;
