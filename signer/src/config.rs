@@ -11,6 +11,7 @@ mod error;
 mod harden;
 mod key;
 mod node;
+mod store;
 
 use core::net::SocketAddr;
 use std::{
@@ -28,6 +29,7 @@ pub use self::{
     harden::HardenConfig,
     key::{Backend, Connector, HsmConfig, KeyConfig, Pkcs11Config, SecretSource, TokenName, YubiHsmConfig},
     node::NodeAddr,
+    store::{ClusterConfig, Endpoint, EtcdConfig, StoreConfig},
 };
 use self::{admin::RawAdmin, chain::RawChain, harden::RawHarden, key::RawKey};
 
@@ -97,6 +99,11 @@ impl Config {
     /// The chain with this id.
     pub fn chain(&self, id: &str) -> Option<&ChainConfig> {
         self.chains.iter().find(|chain| chain.id == id)
+    }
+
+    /// Which cluster the marks of a chain in etcd are bound to.
+    pub fn pin_file(&self, chain_id: &str) -> PathBuf {
+        self.state_dir.join(format!("{chain_id}.cluster"))
     }
 
     /// State file of a chain. It names its key inside, so a changed key is found and refused.

@@ -13,6 +13,9 @@
 //! a floor says nothing about what was signed there; nothing more can be signed there either.) Below the mark nobody can
 //! tell; nothing can be signed there any more. Nothing else is compared, so this holds for every dialect and key type.
 //!
+//! Where several signers share the mark in etcd, each raises it before it signs. So it is read again after each look, and what the
+//! others have signed lies below it or is it.
+//!
 //! # When a look is enough
 //!
 //! A node asks for signatures at the height after its last block. A look is worth something only if it has seen that

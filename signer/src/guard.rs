@@ -71,6 +71,9 @@ pub enum Reason {
     ConflictingProposalTimestamp,
     /// Above the height at which the operator wants this key to stop.
     AboveMaxHeight,
+    /// Another signer with this key has signed something else at the same height, round and step. That is what several signers
+    /// at work look like, and no attack.
+    PeerConflict,
 }
 
 /// How a request compares with the sign-bytes of a mark at the same height, round and step.
@@ -132,6 +135,12 @@ pub fn above(max_height: Option<i64>, mark: &Mark, request: &Request) -> Option<
     let (last, asked) = (mark.hrs, request.hrs());
     max_height.filter(|max| asked.height > *max)?;
     Some(Refusal { reason: Reason::AboveMaxHeight, last, asked })
+}
+
+/// A refusal for what it is where the mark was made by another signer with the same key ([`crate::store::Store::is_adopted`]).
+pub fn because_of_peer(refusal: Refusal) -> Refusal {
+    let reason = if refusal.reason.is_double_sign() { Reason::PeerConflict } else { refusal.reason };
+    Refusal { reason, ..refusal }
 }
 
 /// A floor or a mark of another signer, to go on from. `None` unless it is above `mark`: imports only ever raise.
@@ -199,7 +208,7 @@ impl Repeat {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::HeightRegression,
         Self::RoundRegression,
         Self::StepRegression,
@@ -207,6 +216,7 @@ impl Reason {
         Self::ConflictingBlock,
         Self::ConflictingProposalTimestamp,
         Self::AboveMaxHeight,
+        Self::PeerConflict,
     ];
 
     /// Label value.
@@ -219,15 +229,18 @@ impl Reason {
             Self::ConflictingBlock => "conflicting_block",
             Self::ConflictingProposalTimestamp => "conflicting_proposal_timestamp",
             Self::AboveMaxHeight => "above_max_height",
+            Self::PeerConflict => "peer_conflict",
         }
     }
 
     /// Whether signing would have put a second signature on one height, round and step.
     pub fn is_double_sign(self) -> bool {
         match self {
-            Self::HeightRegression | Self::RoundRegression | Self::StepRegression | Self::AboveMaxHeight => {
-                false
-            }
+            Self::HeightRegression
+            | Self::RoundRegression
+            | Self::StepRegression
+            | Self::AboveMaxHeight
+            | Self::PeerConflict => false,
             Self::NoSignBytes | Self::ConflictingBlock | Self::ConflictingProposalTimestamp => true,
         }
     }
@@ -250,6 +263,9 @@ impl fmt::Display for Refusal {
                 write!(f, "double sign prevented: this proposal was signed with another timestamp at {asked}")
             }
             Reason::AboveMaxHeight => write!(f, "above max_height: asked for {asked}, last is {last}"),
+            Reason::PeerConflict => {
+                write!(f, "peer conflict: another signer of this key has signed something else at {asked}")
+            }
         }
     }
 }

@@ -8,6 +8,9 @@ mod command;
 pub mod desk;
 pub mod dial;
 pub mod doppelganger;
+#[cfg(feature = "etcd")]
+pub mod etcd;
+mod grpc;
 pub mod harden;
 mod http;
 pub(crate) mod identity;
@@ -22,6 +25,8 @@ pub mod recover_cmd;
 pub mod rpc;
 pub mod run;
 pub mod secret_file;
+#[cfg(feature = "etcd")]
+pub mod shared_state;
 pub mod state_cmd;
 mod status;
 pub mod store_file;

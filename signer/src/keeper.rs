@@ -24,8 +24,11 @@ use crate::{
     mark::Hrs,
     raw_bytes::RawPermit,
     request::Request,
-    store::{CommitError, ExtensionPermit, Permit, Storage, Store},
+    store::{CommitError, ExtensionPermit, Permit, SharedError, Storage, Store},
 };
+
+/// How many races a request may lose to other signers.
+const MAX_RACES: u32 = 8;
 
 /// A key and its stores.
 pub struct Keeper<S> {
@@ -75,6 +78,9 @@ pub enum Failure {
     /// The mark could not be made durable; the key has stopped.
     #[error("signing has stopped: {0}")]
     Persist(CommitError),
+    /// The store that is shared with other signers gave no good answer; nothing was signed, and it may be asked again.
+    #[error("not signed: {0}")]
+    Shared(SharedError),
     /// The key stopped earlier.
     #[error("signing has stopped after an earlier failure")]
     Stopped,
@@ -171,41 +177,50 @@ impl<S: Storage> Keeper<S> {
             Some(Some(Seat { store, brake, max_height })) if !brake.is_on() => (store, *max_height),
             _ => return Answer::Fail(Failure::Paused),
         };
-        let verdict = match guard::above(max_height, store.mark(), request) {
-            Some(refusal) => Verdict::Refuse(refusal),
-            None => guard::check(store.mark(), request),
-        };
-        reached(Phase::Check);
-
-        let (permit, timestamp, repeat) = match verdict {
-            Verdict::Refuse(refusal) => return Answer::Refuse(refusal),
-            Verdict::Advance(new) => (store.commit(new, leave), request.timestamp(), false),
-            Verdict::Repeat(again) => {
-                let timestamp = again.timestamp();
-                (store.repeat(again, leave), timestamp, true)
+        let (mut leave, mut races) = (leave, 0);
+        let (permit, timestamp, repeat) = loop {
+            let verdict = match guard::above(max_height, store.mark(), request) {
+                Some(refusal) => Verdict::Refuse(refusal),
+                None => guard::check(store.mark(), request),
+            };
+            if races == 0 {
+                reached(Phase::Check);
             }
-        };
-        let permit = match permit {
-            Ok(permit) => permit,
-            Err(error) => {
-                self.stopped = true;
-                return Answer::Fail(Failure::Persist(error));
+            let (permit, timestamp, repeat) = match verdict {
+                Verdict::Refuse(refusal) if store.is_adopted() => {
+                    return Answer::Refuse(guard::because_of_peer(refusal));
+                }
+                Verdict::Refuse(refusal) => return Answer::Refuse(refusal),
+                Verdict::Advance(new) => (store.commit(new, leave), request.timestamp(), false),
+                Verdict::Repeat(again) => {
+                    let timestamp = again.timestamp();
+                    (store.repeat(again, leave), timestamp, true)
+                }
+            };
+            match permit {
+                Ok(permit) => break (permit, timestamp, repeat),
+                // The winner's mark is higher than ours was, so this ends; whoever loses this often is told so.
+                Err(CommitError::Lost(back)) if races < MAX_RACES => (leave, races) = (back, races + 1),
+                Err(error) => return Answer::Fail(fail(error, &mut self.stopped)),
             }
         };
         reached(Phase::Persist);
 
         let extension = permit.extension(request);
         let kept = permit.kept().cloned();
-        let signature = match kept.map_or_else(|| sign(&mut *self.key, permit), Ok) {
+        let mut signature = match kept.map_or_else(|| sign(&mut *self.key, permit), Ok) {
             Ok(signature) => signature,
             Err(failure) => return Answer::Fail(failure),
         };
-        // Before anything leaves: asked again, this very signature has to be the answer.
-        if !self.key.is_deterministic()
-            && let Err(error) = store.keep(&signature)
-        {
-            self.stopped = true;
-            return Answer::Fail(Failure::Persist(error));
+        // Before anything leaves: asked again, this very signature has to be the answer. Another signer may have kept its own.
+        if !self.key.is_deterministic() {
+            signature = match store.keep(&signature) {
+                Ok(kept) => kept,
+                Err(error) => return Answer::Fail(fail(error, &mut self.stopped)),
+            };
+            if !self.key.verify(&store.mark().sign_bytes, &signature) {
+                return Answer::Fail(Failure::Wrong);
+            }
         }
         let extension = extension.map(|permit| sign_extension(&mut *self.key, permit));
         let extension_signature = match extension.transpose() {
@@ -244,6 +259,18 @@ impl Brake {
     }
 }
 
+/// A disk that fails stops the key, a shared store that cannot be reached does not.
+fn fail(error: CommitError, stopped: &mut bool) -> Failure {
+    match error {
+        CommitError::Shared(error) => Failure::Shared(error),
+        CommitError::Lost(_) => Failure::Shared(SharedError::Overtaken),
+        error => {
+            *stopped = true;
+            Failure::Persist(error)
+        }
+    }
+}
+
 fn sign(key: &mut dyn Key, permit: Permit<'_>) -> Result<Signature, Failure> {
     let sign_bytes = permit.sign_bytes();
     let signature = key.sign(permit)?;
@@ -269,6 +296,7 @@ impl Failure {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Persist(_) => "persist",
+            Self::Shared(_) => "shared_store",
             Self::Stopped => "stopped",
             Self::Paused => "paused",
             Self::Key(_) => "key",

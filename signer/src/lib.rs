@@ -23,8 +23,11 @@ pub mod admin;
 pub mod audit;
 pub mod backoff;
 pub mod cli;
+pub mod cluster;
 pub mod config;
 pub mod doppelganger;
+#[cfg(feature = "etcd")]
+pub mod etcd;
 pub mod guard;
 pub mod import;
 pub mod interchange;

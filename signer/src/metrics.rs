@@ -3,6 +3,7 @@
 //! Label sets are closed: chain ids and nodes from the configuration, types, results and reasons from enums. What is not
 //! known has no series: a height of 0 would look like a fact.
 
+pub mod etcd;
 pub mod hsm;
 
 use prometheus::{
@@ -10,7 +11,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
-use self::hsm::HsmMetrics;
+use self::{etcd::EtcdMetrics, hsm::HsmMetrics};
 use crate::mark::Hrs;
 
 /// Buckets from 5 µs to 2.5 s: a local signature takes 0.1 ms, an HSM 100 ms, the budget is 2.5 s.
@@ -69,6 +70,8 @@ pub struct Metrics {
     pub reload_failures: IntCounter,
     /// Keys in hardware.
     pub hsm: HsmMetrics,
+    /// Marks in etcd.
+    pub etcd: EtcdMetrics,
 }
 
 // === impl Metrics ===
@@ -190,6 +193,7 @@ impl Metrics {
                 )),
             ),
             hsm: HsmMetrics::new(&registry),
+            etcd: EtcdMetrics::new(&registry),
             registry,
         };
         gauge(&metrics.registry, "build_info", "Version of the program.", &["version"])
@@ -289,6 +293,12 @@ config_reload_failures_total counter
 config_reload_success_timestamp_seconds gauge 
 doppelganger_found gauge chain_id
 double_sign_prevented_total counter chain_id,reason
+etcd_endpoint_in_use gauge endpoint
+etcd_errors_total counter endpoint,reason
+etcd_lost_races_total counter chain_id
+etcd_requests_total counter tries
+etcd_swap_duration_seconds histogram chain_id
+etcd_up gauge 
 hsm_commands_in_session gauge hsm,key
 hsm_errors_total counter hsm,key,reason
 hsm_log_entries_total counter hsm,key
@@ -306,6 +316,7 @@ last_signed_step gauge chain_id
 node_connected gauge chain_id,node
 node_connects_total counter chain_id,node
 node_silence_seconds gauge chain_id,node
+peer_conflicts_total counter chain_id
 ping_age_seconds gauge chain_id,node
 request_duration_seconds histogram chain_id,phase
 requests_total counter chain_id,reason,result,type
@@ -340,6 +351,13 @@ vote_extension_resigned_total counter chain_id
         m.hsm.errors.with_label_values(&["k", "primary", "timeout"]).inc();
         m.hsm.queue_wait.with_label_values(hsm).observe(0.1);
         m.hsm.sign_duration.with_label_values(hsm).observe(0.1);
+        m.etcd.swap_duration.with_label_values(&["c"]).observe(0.001);
+        m.etcd.lost_races.with_label_values(&["c"]).inc();
+        m.etcd.peer_conflicts.with_label_values(&["c"]).inc();
+        m.etcd.errors.with_label_values(&["https://h:1", "timeout"]).inc();
+        m.etcd.in_use.with_label_values(&["https://h:1"]).set(1);
+        m.etcd.first_try(true);
+        m.etcd.set_up(true);
         m.reloaded(1_700_000_000);
 
         let mut seen = String::new();

@@ -48,6 +48,9 @@ pub enum NeedsRestart {
     /// Another guard: whether it may sign was decided by the old one.
     #[error("chain {0:?} changes rpc or doppelganger settings, which count from the next start")]
     Doppelganger(String),
+    /// Another place for its mark.
+    #[error("chain {0:?} changes its store; a mark does not move while the signer runs")]
+    Store(String),
     /// The same chain with another key.
     #[error("chain {chain:?} changes from key {from:?} to key {to:?}; its state belongs to the old one")]
     ChainKey {
@@ -92,6 +95,9 @@ pub fn plan(old: &Config, new: &Config) -> Result<Plan, NeedsRestart> {
         }
         if there.doppelganger != chain.doppelganger {
             return Err(NeedsRestart::Doppelganger(chain.id.clone()));
+        }
+        if there.store != chain.store {
+            return Err(NeedsRestart::Store(chain.id.clone()));
         }
         if !same_settings(there, chain) {
             plan.chains_changed.push(chain.id.clone());

@@ -10,7 +10,8 @@ use std::{
 };
 
 use crate::config::{
-    Backend, ChainConfig, Config, Connector, HsmConfig, NodeAddr, SecretSource, YubiHsmConfig,
+    Backend, ChainConfig, ClusterConfig, Config, Connector, EtcdConfig, HsmConfig, NodeAddr, SecretSource,
+    YubiHsmConfig,
 };
 
 /// What the resolver, the time zone and a start of threads read.
@@ -87,9 +88,24 @@ impl Reach {
                 }
             }
         }
-        for ChainConfig { id: _, key: _, dialect: _, max_height: _, raw_bytes: _, nodes, doppelganger } in
-            chains
+        for ChainConfig {
+            id: _,
+            key: _,
+            dialect: _,
+            max_height: _,
+            raw_bytes: _,
+            nodes,
+            doppelganger,
+            store,
+        } in chains
         {
+            if let Some(EtcdConfig { cluster: ClusterConfig { endpoints, ca, cert, key }, prefix: _ }) =
+                store.etcd()
+            {
+                reach.ports.extend(endpoints.iter().map(|endpoint| endpoint.port));
+                // Read again for each connection, so that new certificates need no restart.
+                reach.read.extend([ca, cert, key].map(|path| directory(path)));
+            }
             let rpc = doppelganger.iter().flat_map(|guard| &guard.rpc);
             reach.ports.extend(rpc.filter_map(|url| url.authority.rsplit_once(':')?.1.parse::<u16>().ok()));
             // Socket files of nodes need no leave: landlock does not rule over connecting to them.
@@ -170,6 +186,17 @@ mod tests {
         assert!(reach.read.contains(Path::new("/keys")) && reach.read.contains(Path::new("/etc/p")));
         assert!(!reach.read.iter().any(|path| path == Path::new("/run") || path == Path::new("/")));
         assert_eq!(reach.ports.into_iter().collect::<Vec<_>>(), [7, 8, 53]);
+    }
+
+    #[cfg(feature = "etcd")]
+    #[test]
+    fn a_shared_store_brings_its_members_ports_and_its_certificates_into_reach() {
+        let store = "store = { etcd = { endpoints = ['https://a:2379', 'https://b:2381'], ca = '/tls/ca', cert = '/tls/c', \
+                     key = '/tls/k', prefix = '/p' } }";
+        let reach =
+            reach(&format!("{KEY}[[chain]]\nid = 'c-1'\nkey = 'a'\nnodes = ['tcp://h:7']\n{store}\n"));
+        assert_eq!(reach.ports.into_iter().collect::<Vec<_>>(), [7, 53, 2379, 2381]);
+        assert!(reach.read.contains(Path::new("/tls")) && !reach.write.contains(Path::new("/tls")));
     }
 
     #[test]

@@ -129,6 +129,11 @@ impl<M: Medium> Slots<M> {
         self.write(raised.mark().hrs, &raised.mark().sign_bytes, None)
     }
 
+    /// Makes the mark durable that a shared store holds: this file is then the floor below it.
+    pub(crate) fn follow(&mut self, last: &Last) -> Result<(), PersistError> {
+        self.write(last.mark.hrs, &last.mark.sign_bytes, last.signature.as_ref())
+    }
+
     fn write(
         &mut self,
         hrs: Hrs,

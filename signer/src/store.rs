@@ -9,8 +9,10 @@
 //! on after a failed `fdatasync` would be wrong, because the kernel reports a lost page once and then calls it clean.
 //!
 //! [`Storage`] is the joint for other places than a file. It gets each mark strictly after the one before and answers only
-//! when the mark is durable; a store shared by several signers compares and swaps there, and a lost race is an error that
-//! names the winner.
+//! when the mark is durable. A store shared by several signers ([`crate::cluster`]) compares and swaps there. A lost race is an
+//! answer that holds the winner's mark: the store adopts it, gives the leave back, and the guard judges the request again. A
+//! shared store that cannot be reached stops nothing for ever, unlike a disk: nothing was promised, and the next compare-and-swap
+//! finds out what is true.
 //!
 //! None of these compile, and the tests check that they do not: a permit out of thin air, a mark that the guard has not
 //! made, a floor that becomes a permit, a permit that is used twice, a leave that [`crate::doppelganger`] has not given.
@@ -44,6 +46,8 @@
 //! }
 //! ```
 
+use std::cmp::Ordering;
+
 use comet::consensus::Signature;
 use thiserror::Error;
 
@@ -55,11 +59,12 @@ use crate::{
 };
 
 /// A place that keeps one mark durable. Opened for one chain and key, it starts out knowing the last mark.
+///
+/// After [`PersistError::Medium`] and [`PersistError::TooLarge`] a storage is not used again; after the others it may be.
 pub trait Storage: Send {
-    /// Makes `next` durable before it returns. After an error the storage is not used again.
+    /// Makes `next` durable before it returns.
     fn persist(&mut self, next: &NewMark) -> Result<(), PersistError>;
-    /// Makes the signature over `mark`, the last one, durable beside it before it returns. After an error the storage is
-    /// not used again.
+    /// Makes the signature over `mark`, the last one, durable beside it before it returns.
     fn keep(&mut self, mark: &Mark, signature: &Signature) -> Result<(), PersistError>;
 }
 
@@ -87,6 +92,51 @@ pub enum PersistError {
     /// The mark does not fit the storage's records.
     #[error("sign-bytes or signature of {0} bytes do not fit a record")]
     TooLarge(usize),
+    /// Another signer was first; this is what is durable now.
+    #[error("another signer with this key was first, at {}", .0.mark.hrs)]
+    Lost(Box<Last>),
+    /// The store that is shared with other signers gives no good answer.
+    #[error(transparent)]
+    Shared(#[from] SharedError),
+}
+
+/// Why a store that is shared with other signers is of no use for now. None of these stops a key for good: no mark was promised,
+/// and what is true is found out by the next compare-and-swap.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum SharedError {
+    /// No answer, so nobody knows whether the mark was taken.
+    #[error("the shared store gives no answer: {0}")]
+    Unclear(String),
+    /// It answered that it will not.
+    #[error("the shared store refuses: {0}")]
+    Refused(String),
+    /// It holds no mark.
+    #[error("the shared store holds no mark for this chain and key")]
+    Gone,
+    /// It is another cluster than the one whose marks this signer knows.
+    #[error("the shared store is cluster {found:016x}, and this signer is bound to cluster {bound:016x}")]
+    OtherCluster {
+        /// What answered.
+        found: u64,
+        /// What the pin says.
+        bound: u64,
+    },
+    /// It holds less than this signer knows: a backup was restored.
+    #[error(
+        "the shared store is behind this signer: {found} there, {known} here; has a backup been restored?"
+    )]
+    Behind {
+        /// There.
+        found: String,
+        /// Here.
+        known: String,
+    },
+    /// What it holds is no mark of this chain and key.
+    #[error("the shared store's mark cannot be used: {0}")]
+    Record(String),
+    /// Another signer has gone on while this one was keeping its signature.
+    #[error("another signer with this key has gone on meanwhile")]
+    Overtaken,
 }
 
 /// Why there is no permit.
@@ -101,6 +151,12 @@ pub enum CommitError {
     /// The new mark is not above the last one: it was judged against an older mark.
     #[error("the new mark is not above the last one")]
     Stale,
+    /// Another signer was first. Its mark is this store's now, and the leave is still good.
+    #[error("another signer with this key was first")]
+    Lost(Leave),
+    /// The shared store gives no good answer. The mark has not moved, and it may be tried again.
+    #[error(transparent)]
+    Shared(SharedError),
     /// The leave is for another height.
     #[error("leave was given for height {leave}, not for {height}")]
     NoLeave {
@@ -117,6 +173,8 @@ pub struct Store<S> {
     kept: Option<Signature>,
     storage: S,
     stopped: bool,
+    /// Whether another signer made the mark.
+    adopted: bool,
 }
 
 /// Leave to sign the sign-bytes of a durable mark, once. It cannot outlive that mark.
@@ -138,7 +196,12 @@ impl<S: Storage> Store<S> {
     /// A store whose storage holds `last` durably.
     pub fn new(last: impl Into<Last>, storage: S) -> Self {
         let Last { mark, signature: kept } = last.into();
-        Self { mark, kept, storage, stopped: false }
+        Self { mark, kept, storage, stopped: false, adopted: false }
+    }
+
+    /// The same where another signer made the mark while this one was not at work.
+    pub fn with_adopted(self, adopted: bool) -> Self {
+        Self { adopted, ..self }
     }
 
     /// The last durable mark.
@@ -146,7 +209,12 @@ impl<S: Storage> Store<S> {
         &self.mark
     }
 
-    /// Makes `new` durable and permits to sign it. On failure the store stops for good.
+    /// Whether the mark is another signer's with the same key, adopted from the store that they share.
+    pub fn is_adopted(&self) -> bool {
+        self.adopted
+    }
+
+    /// Makes `new` durable and permits to sign it. When the disk fails the store stops for good.
     #[allow(clippy::needless_pass_by_value, reason = "a leave is good for one signature")]
     pub fn commit(&mut self, new: NewMark, leave: Leave) -> Result<Permit<'_>, CommitError> {
         if self.stopped {
@@ -157,11 +225,11 @@ impl<S: Storage> Store<S> {
             return Err(CommitError::Stale);
         }
         if let Err(error) = self.storage.persist(&new) {
-            self.stopped = true;
-            return Err(CommitError::Persist(error));
+            self.failed(error)?;
+            return Err(CommitError::Lost(leave));
         }
         // Whatever was kept belongs to the mark before.
-        (self.mark, self.kept) = (new.into_mark(), None);
+        (self.mark, self.kept, self.adopted) = (new.into_mark(), None, false);
         Ok(Permit { mark: &self.mark, kept: None })
     }
 
@@ -175,23 +243,52 @@ impl<S: Storage> Store<S> {
         Ok(Permit { mark: &self.mark, kept: self.kept.as_ref() })
     }
 
-    /// Makes the signature over the durable mark durable as well, for keys that would sign it differently the next time.
-    /// On failure the store stops for good.
+    /// Makes the signature over the durable mark durable as well, for keys that would sign it differently the next time, and
+    /// gives back the one to send: the first that was kept wins, whoever made it. When the disk fails the store stops for good.
     ///
     /// A crash between [`Store::commit`] and this leaves a mark without its signature. Then the same sign-bytes are signed
     /// once more; the signature that was lost has left this process nowhere.
-    pub fn keep(&mut self, signature: &Signature) -> Result<(), CommitError> {
+    pub fn keep(&mut self, signature: &Signature) -> Result<Signature, CommitError> {
         if self.stopped {
             return Err(CommitError::Stopped);
         }
-        if self.kept.as_ref() == Some(signature) {
-            return Ok(());
+        if let Some(kept) = &self.kept {
+            return Ok(kept.clone());
         }
         if let Err(error) = self.storage.keep(&self.mark, signature) {
-            self.stopped = true;
-            return Err(CommitError::Persist(error));
+            let hrs = self.mark.hrs;
+            self.failed(error)?;
+            // Overtaken: nobody knows any more which signature was the first.
+            let first = self.kept.clone().filter(|_| self.mark.hrs == hrs);
+            return first.ok_or(CommitError::Shared(SharedError::Overtaken));
         }
         self.kept = Some(signature.clone());
+        Ok(signature.clone())
+    }
+
+    /// What a failure of the storage means. `Ok` after a lost race, with the winner's mark adopted.
+    fn failed(&mut self, error: PersistError) -> Result<(), CommitError> {
+        let last = match error {
+            PersistError::Lost(last) => *last,
+            PersistError::Shared(error) => return Err(CommitError::Shared(error)),
+            error => {
+                self.stopped = true;
+                return Err(CommitError::Persist(error));
+            }
+        };
+        // A storage that names a lower winner, or another one at this very place, is no storage to sign with.
+        let same = last.mark == self.mark;
+        match last.mark.hrs.cmp(&self.mark.hrs) {
+            Ordering::Greater => {}
+            Ordering::Equal if same => {}
+            // Here this place is closed, whatever was signed there.
+            Ordering::Equal if self.mark.is_floor() => return Ok(()),
+            Ordering::Equal | Ordering::Less => {
+                self.stopped = true;
+                return Err(CommitError::Stopped);
+            }
+        }
+        (self.mark, self.kept, self.adopted) = (last.mark, last.signature, self.adopted || !same);
         Ok(())
     }
 }

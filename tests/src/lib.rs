@@ -7,6 +7,7 @@
 //! - [`sdk_line`], [`sdk_net`], [`sdk_truth`], [`double_sign`]: a network of ordinary Cosmos SDK nodes of several lines, and
 //!   what x/slashing itself says there
 //! - [`sdk_record`], [`sdk_jailing`]: what the monitor says beside it, and the scenario that proves it
+//! - [`etcd`], [`etcd_tls`], [`privval_node`]: clusters that several signers share, and a node that asks what the test wants
 //! - [`abci_app`]: an application for such a node that extends votes
 //! - [`signer_process`], [`monitor_process`]: Palisade's own programs, as processes
 //! - [`chromium`]: a real browser for the monitor's page
@@ -21,6 +22,8 @@ pub mod binaries;
 pub mod chromium;
 pub mod comet_node;
 pub mod double_sign;
+pub mod etcd;
+pub mod etcd_tls;
 pub mod exposition;
 pub mod guarded_fleet;
 pub mod hidden_validator;
@@ -31,6 +34,7 @@ pub mod monitor_process;
 pub mod netns;
 pub mod node_line;
 pub mod ports;
+pub mod privval_node;
 pub mod privval_wire;
 pub mod process;
 pub mod recorder;

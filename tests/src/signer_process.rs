@@ -20,9 +20,41 @@ pub struct Signer {
     /// The validator's key, made by `palisade-signer key generate`.
     pub key: PublicKey,
     process: Option<Process>,
+    /// What its commands are run by: nothing, or `ip netns exec NAME`.
+    inside: Vec<String>,
 }
 
 impl Signer {
+    /// A signer beside others with the same key, in the namespace `inside` if there is one: the key is copied from `keys`, and its
+    /// state made with `init`.
+    pub fn with_same_key(
+        dir: &Path,
+        (chain_id, nodes, settings): (&str, &[String], &str),
+        key: &Path,
+        inside: Vec<String>,
+    ) -> Result<Self> {
+        std::fs::create_dir_all(dir.join("keys"))?;
+        std::fs::copy(key, dir.join("keys/own.json"))?;
+        let mut signer = Self::set_up(dir, chain_id, nodes, settings, &[])?;
+        signer.inside = inside;
+        signer.command(&[
+            "state",
+            "init",
+            "--config",
+            "signer.toml",
+            "--chain",
+            chain_id,
+            "--height",
+            "0",
+        ])?;
+        Ok(signer)
+    }
+
+    /// Where it lives.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// Makes key, configuration and state below `dir` with the signer's own commands; runs nothing yet.
     pub fn make(dir: &Path, chain_id: &str, nodes: &[String]) -> Result<Self> {
         Self::with_key(KeyType::Ed25519, dir, chain_id, nodes)
@@ -67,10 +99,10 @@ impl Signer {
         );
         std::fs::write(dir.join("signer.toml"), config)?;
         for args in commands {
-            command(dir, args)?;
+            command(dir, &[], args)?;
         }
         let key = read_priv_validator_key(&std::fs::read_to_string(dir.join("keys/own.json"))?)?;
-        Ok(Self { dir: dir.to_owned(), listen, key: key.public().clone(), process: None })
+        Ok(Self { dir: dir.to_owned(), listen, key: key.public().clone(), process: None, inside: Vec::new() })
     }
 
     /// Adds lines to its chain's configuration.
@@ -87,7 +119,7 @@ impl Signer {
 
     /// Starts it.
     pub fn start(&mut self) -> Result<()> {
-        let mut program = Command::new(binaries::own("palisade-signer")?);
+        let mut program = program(&self.inside)?;
         program.args(["run", "--config", "signer.toml"]).current_dir(&self.dir);
         self.process = Some(Process::start("palisade-signer", &mut program, &self.dir.join("signer.log"))?);
         Ok(())
@@ -130,12 +162,25 @@ impl Signer {
 
     /// Runs one of its commands in its directory; what it printed.
     pub fn command(&self, args: &[&str]) -> Result<String> {
-        command(&self.dir, args)
+        command(&self.dir, &self.inside, args)
+    }
+
+    /// Sends a signal to it.
+    pub fn signal(&self, signal: rustix::process::Signal) -> Result<()> {
+        self.process.as_ref().context("it does not run")?.signal(signal)
     }
 }
 
-fn command(dir: &Path, args: &[&str]) -> Result<String> {
-    let out = Command::new(binaries::own("palisade-signer")?).args(args).current_dir(dir).output()?;
+fn program(inside: &[String]) -> Result<Command> {
+    let signer = binaries::own("palisade-signer")?;
+    let Some((first, rest)) = inside.split_first() else { return Ok(Command::new(signer)) };
+    let mut command = Command::new(first);
+    command.args(rest).arg(signer);
+    Ok(command)
+}
+
+fn command(dir: &Path, inside: &[String], args: &[&str]) -> Result<String> {
+    let out = program(inside)?.args(args).current_dir(dir).output()?;
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     ensure!(
         out.status.success(),

@@ -31,6 +31,8 @@ pub(super) fn run(path: &Path, log_format: LogFormat) -> Result<ExitCode, Failur
             let remedy = match &error {
                 StartError::Key { source, .. } => source.remedy(),
                 StartError::State { chain_id, source } => source.remedy(path, chain_id),
+                #[cfg(feature = "etcd")]
+                StartError::Shared { chain_id, source } => Some(source.remedy(path, chain_id)),
                 StartError::Listen { .. } => Some("another address for listen in the configuration".into()),
                 StartError::Admin { .. } => {
                     Some("another path (at most 107 bytes) for socket in [admin]".into())
@@ -39,7 +41,7 @@ pub(super) fn run(path: &Path, log_format: LogFormat) -> Result<ExitCode, Failur
                 StartError::Paused(_) => {
                     Some("look at the file; delete it only if no key is to stay paused".into())
                 }
-                StartError::Identity(_) | StartError::Thread(_) => None,
+                StartError::Identity(_) | StartError::Thread(_) | StartError::Floor { .. } => None,
             };
             Failure { code: 2, error: error.into(), remedy }
         })?;

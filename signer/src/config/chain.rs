@@ -6,7 +6,10 @@ use comet::secret::Dialect;
 use serde::Deserialize;
 
 use crate::{
-    config::{ConfigError, DoppelgangerConfig, KeyConfig, NodeAddr, doppelganger, node::RawNode},
+    config::{
+        ConfigError, DoppelgangerConfig, KeyConfig, NodeAddr, StoreConfig, doppelganger, node::RawNode,
+        store::RawStore,
+    },
     mark::MAX_CHAIN_ID,
     raw_bytes::{RawBytes, RawRawBytes},
 };
@@ -23,6 +26,7 @@ pub(super) struct RawChain {
     doppelganger_blocks: Option<u32>,
     doppelganger_max_wait: Option<String>,
     pub(super) raw_bytes: Option<RawRawBytes>,
+    store: Option<RawStore>,
 }
 
 /// One chain to sign for.
@@ -42,14 +46,25 @@ pub struct ChainConfig {
     pub doppelganger: Option<DoppelgangerConfig>,
     /// Raw bytes that may be signed for it.
     pub raw_bytes: RawBytes,
+    /// Where its mark is.
+    pub store: StoreConfig,
 }
 
 // === impl RawChain ===
 
 impl RawChain {
     pub(super) fn resolve(self, keys: &[KeyConfig], dir: &Path) -> Result<ChainConfig, ConfigError> {
-        let Self { id, key, nodes, max_height, rpc, doppelganger_blocks, doppelganger_max_wait, raw_bytes } =
-            self;
+        let Self {
+            id,
+            key,
+            nodes,
+            max_height,
+            rpc,
+            doppelganger_blocks,
+            doppelganger_max_wait,
+            raw_bytes,
+            store,
+        } = self;
         let is_file_name = !id.contains(|c: char| c == '/' || c.is_control()) && !id.starts_with('.');
         if id.is_empty() || id.len() > MAX_CHAIN_ID || !is_file_name {
             return Err(ConfigError::ChainId(id));
@@ -74,6 +89,7 @@ impl RawChain {
         let raw_bytes = raw_bytes
             .map_or(Ok(RawBytes::Refused), RawRawBytes::resolve)
             .map_err(|source| ConfigError::RawBytes { chain: id.clone(), source })?;
-        Ok(ChainConfig { id, key: index, dialect, nodes, max_height, doppelganger, raw_bytes })
+        let store = store.map_or(Ok(StoreConfig::File), |store| store.resolve(&id, dir))?;
+        Ok(ChainConfig { id, key: index, dialect, nodes, max_height, doppelganger, raw_bytes, store })
     }
 }

@@ -38,6 +38,14 @@ pub enum ConfigError {
         /// What is wrong.
         source: RawBytesError,
     },
+    /// A shared store that cannot be meant so.
+    #[error("chain {chain:?}: store: {what}")]
+    Store {
+        /// The chain.
+        chain: String,
+        /// What is wrong.
+        what: String,
+    },
     /// A key whose place is not said, or said twice.
     #[error("key {name:?}: {what}")]
     Key {

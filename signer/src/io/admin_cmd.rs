@@ -1,25 +1,21 @@
 //! Calling a running signer over its admin socket.
 
-use std::{
-    path::Path,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
-use hyper::client::conn::http2::{self, SendRequest};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
-use tonic::{body::Body, client::Grpc, codegen::Service, codegen::http};
+use tonic::{client::Grpc, codegen::http};
 use tonic_prost::ProstCodec;
+
+use crate::io::grpc::Channel;
 
 /// How long a command may take; draining waits for what is under way.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The signer's answer, or its refusal in words.
 pub type Answer<T> = Result<T, String>;
-
-struct Channel(SendRequest<Body>);
 
 /// Makes one call.
 pub fn call<A, B>(socket: &Path, path: &'static str, message: A) -> anyhow::Result<Answer<B>>
@@ -59,18 +55,4 @@ fn is_answer(code: tonic::Code) -> bool {
         code,
         tonic::Code::FailedPrecondition | tonic::Code::InvalidArgument | tonic::Code::Unimplemented
     )
-}
-
-impl Service<http::Request<Body>> for Channel {
-    type Response = http::Response<hyper::body::Incoming>;
-    type Error = hyper::Error;
-    type Future = std::pin::Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), hyper::Error>> {
-        self.0.poll_ready(context)
-    }
-
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        Box::pin(self.0.send_request(request))
-    }
 }

@@ -46,7 +46,30 @@ pub fn check(config: &Config, path: &Path) -> Vec<Finding> {
                 Err(error) => Err((error.to_string(), error.remedy(path, &chain.id))),
             };
             findings.push(Finding { subject: format!("chain {}", chain.id), result });
+            #[cfg(feature = "etcd")]
+            findings.extend(shared(config, path, chain, identity));
         }
     }
     findings
+}
+
+/// The mark in etcd, where it is there.
+#[cfg(feature = "etcd")]
+fn shared(
+    config: &Config,
+    path: &Path,
+    chain: &crate::config::ChainConfig,
+    identity: Identity,
+) -> Option<Finding> {
+    use crate::{
+        io::{etcd::Client, shared_state::SharedState},
+        metrics::Metrics,
+    };
+    let client = Client::new(chain.store.etcd()?.cluster.clone(), Metrics::new("").etcd);
+    let shared = SharedState::of(config, chain, identity, client)?;
+    let result = match shared.mark() {
+        Ok(mark) => Ok(format!("in etcd last signed {}", mark.hrs)),
+        Err(error) => Err((error.to_string(), Some(error.remedy(path, &chain.id)))),
+    };
+    Some(Finding { subject: format!("chain {}", chain.id), result })
 }

@@ -27,6 +27,9 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// How often the same trouble is logged.
 const TELL: Duration = Duration::from_secs(10);
 
+/// Reads a mark, wherever it is.
+pub(crate) type MarkNow = Box<dyn Fn() -> Result<Mark, String> + Send>;
+
 /// Where links wait until their chain's guard lets them pass.
 pub struct Gate {
     state: Mutex<State>,
@@ -50,8 +53,9 @@ pub(crate) struct Watch {
 pub(crate) struct Watched {
     pub(crate) chain_id: String,
     pub(crate) key: PublicKey,
-    /// The mark as it was opened; it cannot move before the gate opens.
-    pub(crate) mark: Mark,
+    /// The mark as it is now. That of a file cannot move before the gate opens; one that is shared moves with every signature of
+    /// another signer.
+    pub(crate) mark: MarkNow,
     pub(crate) config: DoppelgangerConfig,
     /// Told of a foreign signature, once.
     pub(crate) found: Box<dyn Fn(Foreign) + Send>,
@@ -177,7 +181,6 @@ impl Watched {
                         rpc = %url,
                         height = sighting.hrs.height,
                         round = sighting.hrs.round,
-                        mark = %self.mark.hrs,
                         "another signer has this key: nothing is signed for this chain any more"
                     );
                     gate.set(Standing::Foreign(sighting.clone()));
@@ -249,7 +252,8 @@ impl Watched {
         let mut best: Option<(&RpcUrl, i64, Finding)> = None;
         let mut troubles = Vec::new();
         for url in &self.config.rpc {
-            let look = match look(url, &self.chain_id, &self.mark, self.config.blocks) {
+            let before = (self.mark)()?;
+            let look = match look(url, &self.chain_id, &before, self.config.blocks) {
                 Ok(look) => look,
                 Err(error) => {
                     troubles.push(format!("{url}: {error}"));
@@ -257,7 +261,9 @@ impl Watched {
                 }
             };
             let tip = look.tip;
-            let finding = judge(&self.mark, &self.key, self.config.blocks, &look);
+            // Read after the look: whoever shares the mark raised it before it signed, so this one explains all of its signatures.
+            let mark = (self.mark)()?;
+            let finding = judge(&mark, &self.key, self.config.blocks, &look);
             match &finding {
                 Finding::Nothing(clear) => {
                     let standing = Standing::Cleared(*clear);

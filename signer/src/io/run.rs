@@ -138,7 +138,8 @@ pub fn start_with(config: &Config, options: Options) -> Result<Running, StartErr
     let listen = listener.local_addr().map_err(listen_error)?;
     let socket = Admin::bind(&config.admin)
         .map_err(|source| StartError::Admin { path: config.admin.socket.clone(), source })?;
-    // Everything is open and bound, and no thread of ours runs yet: each inherits the walls.
+    // Everything is open and bound, and no thread of ours runs any more: each inherits the walls.
+    roster.rest();
     let walls = match options.harden {
         true => harden::walls(config, options.source.as_deref()),
         false => Walls::default(),

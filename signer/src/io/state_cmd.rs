@@ -5,6 +5,15 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+#[cfg(feature = "etcd")]
+use crate::{
+    cluster,
+    io::{
+        etcd::Client,
+        shared_state::{SharedState, SharedStateError},
+    },
+    metrics::Metrics,
+};
 use crate::{
     config::{ChainConfig, Config},
     import::state::ImportStateError,
@@ -71,6 +80,16 @@ pub enum StateError {
         /// Where.
         at: Hrs,
     },
+    /// The mark in etcd.
+    #[cfg(feature = "etcd")]
+    #[error(transparent)]
+    Shared(#[from] SharedStateError),
+    /// A mark in etcd is not this signer's alone.
+    #[error("the mark is shared at {key} in etcd, so it does not retire with this signer")]
+    SharedStays {
+        /// Where it is.
+        key: String,
+    },
     /// Waiting for blocks that do not come.
     #[error("no new block after {height} in {minutes} minutes")]
     Halted {
@@ -87,6 +106,9 @@ pub struct Target {
     pub identity: Identity,
     /// State file.
     pub path: PathBuf,
+    /// The mark in etcd, where it is there; the state file is its floor.
+    #[cfg(feature = "etcd")]
+    pub shared: Option<SharedState>,
 }
 
 // === impl Target ===
@@ -104,13 +126,34 @@ impl Target {
         let key = key::glance(&key_config.backend)
             .map_err(|source| StateError::Key { name: key_config.name.clone(), source })?;
         let identity = Identity { chain_id: chain.id.clone(), public_key: key.public_key };
-        Ok(Self { identity, path: config.state_file(&chain.id) })
+        Ok(Self {
+            path: config.state_file(&chain.id),
+            #[cfg(feature = "etcd")]
+            shared: chain.store.etcd().and_then(|etcd| {
+                let client = Client::new(etcd.cluster.clone(), Metrics::new("").etcd);
+                SharedState::of(config, chain, identity.clone(), client)
+            }),
+            identity,
+        })
+    }
+
+    /// Raises the mark in etcd, where there is one, before that of the file: a crash in between leaves a floor that follows at
+    /// the next start. Gives back the mark for the file.
+    fn share(&self, mark: &Mark) -> Result<Mark, StateError> {
+        #[cfg(feature = "etcd")]
+        if let Some(shared) = &self.shared {
+            return Ok(shared.raise(mark)?);
+        }
+        Ok(mark.clone())
     }
 
     /// Makes the state file with a floor. With `replace`, in the place of one that cannot be used, which is kept aside
     /// under the name returned.
     pub fn init(&self, floor: Hrs, replace: bool) -> Result<Option<PathBuf>, StateError> {
-        let mark = Mark::floor(floor);
+        if !replace && self.path.exists() {
+            return Err(StateFileError::Exists { path: self.path.clone() }.into());
+        }
+        let mark = self.share(&Mark::floor(floor))?;
         match store_file::create(&self.path, &self.identity, &mark) {
             Err(StateFileError::Exists { .. }) if replace => {
                 Ok(Some(store_file::replace(&self.path, &self.identity, &mark)?))
@@ -121,6 +164,14 @@ impl Target {
 
     /// Makes the state file, or raises the one that is there.
     pub fn raise(&self, mark: &Mark) -> Result<(), StateError> {
+        // A file that cannot be used is found before anything is raised.
+        if self.path.exists() {
+            let there = store_file::hold(&self.path, &self.identity)?.mark;
+            if mark.hrs <= there.hrs {
+                return Err(StateFileError::NotAbove { path: self.path.clone(), there }.into());
+            }
+        }
+        let mark = &self.share(mark)?;
         match store_file::create(&self.path, &self.identity, mark) {
             Err(StateFileError::Exists { .. }) => {
                 Ok(store_file::raise(&self.path, self.identity.clone(), mark.clone())?)
@@ -138,12 +189,29 @@ impl Target {
     /// file is put aside afterwards under the name returned, so that no signer starts here with it by mistake.
     pub fn export(&self, out: Option<&Path>, retire: bool) -> Result<(String, Option<PathBuf>), StateError> {
         let held = store_file::hold(&self.path, &self.identity)?;
-        let text = interchange::write(&self.identity, &held.mark, None);
+        let mark = self.exported(held.mark.clone(), retire)?;
+        let text = interchange::write(&self.identity, &mark, None);
         if let Some(out) = out {
             secret_file::create(out, text.as_bytes())?;
         }
         let aside = if retire { Some(held.retire()?) } else { None };
         Ok((text, aside))
+    }
+
+    /// What a mark that is `held` here stands for: where it is shared, the higher of both, since the others may have gone on.
+    #[cfg_attr(
+        not(feature = "etcd"),
+        allow(clippy::unused_self, clippy::unnecessary_wraps, unused_variables)
+    )]
+    fn exported(&self, held: Mark, retire: bool) -> Result<Mark, StateError> {
+        #[cfg(feature = "etcd")]
+        if let Some(shared) = &self.shared {
+            if retire {
+                return Err(StateError::SharedStays { key: shared.key().into() });
+            }
+            return Ok(cluster::higher(&held, &shared.mark()?));
+        }
+        Ok(held)
     }
 }
 
@@ -173,6 +241,11 @@ impl StateError {
             Self::Import {
                 source: ImportStateError::OtherChain(_) | ImportStateError::OtherKey(_), ..
             } => Some(format!("the file of chain {chain_id} and its key")),
+            #[cfg(feature = "etcd")]
+            Self::Shared(source) => Some(source.remedy(config, chain_id)),
+            Self::SharedStays { key } => Some(format!(
+                "without --retire, once every signer of this key is stopped for good; then etcdctl del {key}, so that none starts again"
+            )),
             Self::NoRpc => Some("--rpc http://HOST:PORT of a node that you trust".into()),
             Self::Recover(RecoverError::Old { .. }) => {
                 Some("a node that has caught up, or --chain-is-halted if no node makes blocks".into())
@@ -187,6 +260,10 @@ impl StateError {
 
     /// Whether the command was understood and declined, rather than broken.
     pub fn is_refusal(&self) -> bool {
+        #[cfg(feature = "etcd")]
+        if let Self::Shared(error) = self {
+            return error.is_refusal();
+        }
         matches!(
             self,
             Self::File(StateFileError::Exists { .. } | StateFileError::NotAbove { .. })
@@ -198,6 +275,7 @@ impl StateError {
                 }
                 | Self::Recover(_)
                 | Self::StillSigning { .. }
+                | Self::SharedStays { .. }
         )
     }
 }

@@ -58,6 +58,8 @@ pub(crate) struct View {
     pub(crate) backends: Vec<(String, Backend)>,
     /// Keys that have something to say while they are in use.
     pub(crate) healths: Vec<(String, Health)>,
+    /// Of each shared store in use.
+    pub(crate) clusters: Vec<Health>,
     pub(crate) links: Vec<Arc<LinkHandle>>,
     /// Of each chain that is served.
     pub(crate) gates: Vec<(String, Arc<Gate>)>,
@@ -222,6 +224,9 @@ impl Status {
         }
         for (name, health) in &view.healths {
             troubles.extend(health().into_iter().map(|trouble| format!("key {name}: {trouble}")));
+        }
+        for health in &view.clusters {
+            troubles.extend(health().into_iter().map(|trouble| format!("etcd does not serve: {trouble}")));
         }
         let mut chains: Vec<_> = view.links.iter().map(|link| link.status().chain_id.as_str()).collect();
         chains.dedup();

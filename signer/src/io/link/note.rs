@@ -6,6 +6,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::{
     audit::{Decision, hash},
+    guard::Reason,
     io::{desk::Times, link::Link},
     keeper::{Answer, Failure},
     mark::{Hrs, Step},
@@ -99,6 +100,11 @@ impl Link {
                         count(r#type, "refused", refusal.reason.name());
                         let labels = [chain_id, refusal.reason.name()];
                         self.metrics.double_sign_prevented.with_label_values(&labels).inc();
+                    }
+                    Answer::Refuse(refusal) if refusal.reason == Reason::PeerConflict => {
+                        warn!(chain_id, node, r#type, height, round, reason = %refusal, "peer conflict");
+                        count(r#type, "refused", refusal.reason.name());
+                        self.metrics.etcd.peer_conflicts.with_label_values(&[chain_id]).inc();
                     }
                     Answer::Refuse(refusal) => {
                         warn!(chain_id, node, r#type, height, round, reason = %refusal, "request refused");

@@ -116,6 +116,7 @@ fn a_hung_disk_costs_neither_the_connection_nor_the_order_of_answers() {
             keys: vec![("k".into(), Arc::clone(&desk))],
             chains: vec![],
             links: vec![Arc::clone(&link)],
+            clusters: vec![],
             gates: vec![],
         });
         let _ward = Ward::start(status, Arc::new(Notifier::from_env())).unwrap();

@@ -20,10 +20,10 @@ use crate::{
     io::{
         audit::AuditLog,
         desk::{Desk, SharedKeeper},
-        doppelganger::{Foreign, Gate, Watch, Watched},
+        doppelganger::{Foreign, Gate, MarkNow, Watch, Watched},
         identity::LinkIdentity,
         link::{Link, LinkHandle, Parking, Stop},
-        run::open::{StartError, open_key, open_store},
+        run::open::{Clusters, OpenedChain, StartError, open_key, open_store},
         status::{ChainView, LinkStatus, View},
     },
     keeper::{Brake, Keeper},
@@ -31,7 +31,6 @@ use crate::{
     metrics::Metrics,
     pause::Paused,
     reload::Plan,
-    store::{Storage, Store},
 };
 
 /// How long letting go waits for what is under way.
@@ -64,12 +63,13 @@ pub(super) struct Roster {
     links: Vec<Arc<LinkHandle>>,
     identity: Option<LinkIdentity>,
     foreign: watch::Sender<Vec<Foreign>>,
+    clusters: Clusters,
 }
 
 /// What is open for a plan, and nowhere at work yet.
 pub(super) struct Opened {
     keys: BTreeMap<String, Box<dyn Key>>,
-    stores: BTreeMap<String, Store<Box<dyn Storage>>>,
+    stores: BTreeMap<String, OpenedChain>,
 }
 
 // === impl Roster ===
@@ -92,12 +92,19 @@ impl Roster {
                 Some(key) => key.public_key(),
                 None => &self.keys[name].public_key,
             };
-            opened.stores.insert(id.clone(), open_store(config, id, public_key, metrics)?);
+            let chain = chain(config, id);
+            let store = open_store(config, chain, public_key, metrics, &mut self.clusters)?;
+            opened.stores.insert(id.clone(), store);
         }
         if self.identity.is_none() && !plan.links_added.is_empty() {
             self.identity = Some(LinkIdentity::open(&config.state_dir)?);
         }
         Ok(opened)
+    }
+
+    /// Lets go what was started before the walls around files and ports, to be started again inside of them.
+    pub(super) fn rest(&self) {
+        self.clusters.rest();
     }
 
     /// Puts a plan into effect, except for the links that it adds.
@@ -142,9 +149,9 @@ impl Roster {
         }
         for id in &plan.chains_added {
             let key = self.keys.get_mut(key_of(config, chain(config, id))).expect("opened or at work");
-            let (store, brake) = (stores.remove(id).expect("opened"), Brake::default());
+            let (OpenedChain { store, mark }, brake) = (stores.remove(id).expect("opened"), Brake::default());
             let config = chain(config, id);
-            let (gate, watch) = guard(config, &store, &key.public_key, metrics, &self.foreign);
+            let (gate, watch) = guard(config, mark, &key.public_key, metrics, &self.foreign);
             let seated = key.desk.with(|keeper| {
                 let index = keeper.seat(store, brake.clone());
                 keeper.set_max_height(index, config.max_height);
@@ -168,6 +175,7 @@ impl Roster {
                 error!(chain_id = id, "its key is stopped or stuck; its max_height stays as it was");
             }
         }
+        self.clusters.watch_over(config);
     }
 
     /// Puts every chain's brake where the list says.
@@ -252,6 +260,7 @@ impl Roster {
             keys: keys.collect(),
             backends: config.keys.iter().map(|key| (key.name.clone(), key.backend.clone())).collect(),
             healths: healths.collect(),
+            clusters: self.clusters.healths(),
             chains: chains.collect(),
             links: links.collect(),
             gates: gates.collect(),
@@ -299,7 +308,7 @@ fn stop(links: Vec<Arc<LinkHandle>>, metrics: &Metrics) {
 /// The gate of a chain, and its guard where the operator wants one.
 fn guard(
     chain: &ChainConfig,
-    store: &Store<Box<dyn Storage>>,
+    mark: MarkNow,
     public_key: &PublicKey,
     metrics: &Metrics,
     foreign: &watch::Sender<Vec<Foreign>>,
@@ -314,7 +323,7 @@ fn guard(
     let watched = Watched {
         chain_id: chain.id.clone(),
         key: public_key.clone(),
-        mark: store.mark().clone(),
+        mark,
         config: config.clone(),
         found: Box::new(move |found| {
             gauge.set(1);
