@@ -1,5 +1,5 @@
 //! The command line: `palisade-signer run | check | status | pause | resume | reload | drain | version | peer-id |
-//! audit-log … | config … | key … | state … | yubihsm …`.
+//! audit-log … | config … | etcd … | key … | state … | yubihsm …`.
 //!
 //! Exit 0 good, 1 findings or refused, 2 error. Each error says what is wrong and, where there is something to be done, ends
 //! with one line "try: …".
@@ -9,6 +9,8 @@ mod args;
 mod audit_log;
 mod check;
 mod config;
+#[cfg(feature = "etcd")]
+mod etcd;
 mod key;
 mod peer_id;
 mod run;
@@ -80,6 +82,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Command::AuditLog(command) => audit_log::audit_log(command),
         Command::Config(command) => config::config(command),
+        #[cfg(feature = "etcd")]
+        Command::Etcd(command) => etcd::etcd(command),
         Command::Admin(command) => admin::admin(command),
         Command::Version => {
             println!("palisade-signer {VERSION}");

@@ -10,6 +10,8 @@ pub mod dial;
 pub mod doppelganger;
 #[cfg(feature = "etcd")]
 pub mod etcd;
+#[cfg(feature = "etcd")]
+pub mod etcd_cmd;
 mod grpc;
 pub mod harden;
 mod http;

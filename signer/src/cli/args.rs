@@ -3,6 +3,8 @@
 mod admin;
 mod audit_log;
 mod config;
+#[cfg(feature = "etcd")]
+mod etcd;
 mod key;
 mod state;
 pub(crate) mod yubihsm;
@@ -11,6 +13,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+#[cfg(feature = "etcd")]
+pub(crate) use self::etcd::EtcdCommand;
 pub(crate) use self::{
     admin::{AdminCommand, Subject},
     audit_log::AuditLogCommand,
@@ -67,6 +71,10 @@ pub(crate) enum Command {
     /// Carry another signer's configuration over.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Look after marks that several signers share in etcd.
+    #[cfg(feature = "etcd")]
+    #[command(subcommand)]
+    Etcd(EtcdCommand),
     /// Print the version.
     Version,
     /// Make, import and show keys.

@@ -21,6 +21,7 @@ use crate::{
         recover_cmd::RecoverOptions,
         state_cmd::{self, StateError, Target},
     },
+    mark::Mark,
 };
 
 pub(super) fn state(command: StateCommand) -> Result<ExitCode, Failure> {
@@ -199,7 +200,8 @@ fn show(config: &Config, chain: &ChainConfig, as_json: bool) -> Result<(), State
     let target = Target::of(config, chain)?;
     let mark = target.show()?;
     if as_json {
-        let line = json!({
+        #[allow(unused_mut, reason = "without etcd there is nothing to add")]
+        let mut line = json!({
             "chain_id": chain.id,
             "public_key": target.identity.public_key.to_string(),
             "height": mark.hrs.height,
@@ -208,12 +210,48 @@ fn show(config: &Config, chain: &ChainConfig, as_json: bool) -> Result<(), State
             "sign_bytes": hex::encode_upper(&mark.sign_bytes),
             "floor": mark.is_floor(),
         });
+        #[cfg(feature = "etcd")]
+        if let Some((shared, look)) = target.show_shared()? {
+            let mark = look.mark.map(|mark| {
+                json!({
+                    "height": mark.hrs.height,
+                    "round": mark.hrs.round,
+                    "step": mark.hrs.step,
+                    "sign_bytes": hex::encode_upper(&mark.sign_bytes),
+                    "floor": mark.is_floor(),
+                })
+            });
+            let bound = shared.pin()?.map(|pin| format!("{pin:016x}"));
+            line["etcd"] = json!({
+                "key": shared.key(), "cluster": format!("{:016x}", look.cluster), "bound_to": bound,
+                "record": look.sequence, "revision": look.revision, "mark": mark,
+            });
+        }
         println!("{line}");
     } else {
-        let kind = if mark.is_floor() { "floor, sign-bytes unknown" } else { "sign-bytes known" };
-        println!("chain {}: last signed {} ({kind})", chain.id, mark.hrs);
+        println!("chain {}: last signed {} ({})", chain.id, mark.hrs, kind(&mark));
+        #[cfg(feature = "etcd")]
+        if let Some((shared, look)) = target.show_shared()? {
+            let cluster = look.cluster;
+            match look.mark {
+                Some(mark) => println!(
+                    "chain {}: in etcd (cluster {cluster:016x}, {}): last signed {} ({})",
+                    chain.id,
+                    shared.key(),
+                    mark.hrs,
+                    kind(&mark)
+                ),
+                None => {
+                    println!("chain {}: nothing in etcd (cluster {cluster:016x}, {})", chain.id, shared.key())
+                }
+            }
+        }
     }
     Ok(())
+}
+
+fn kind(mark: &Mark) -> &'static str {
+    if mark.is_floor() { "floor, sign-bytes unknown" } else { "sign-bytes known" }
 }
 
 fn state_failure(error: StateError, config: &Path, chain: &str) -> Failure {

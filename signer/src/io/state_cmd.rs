@@ -10,7 +10,7 @@ use crate::{
     cluster,
     io::{
         etcd::Client,
-        shared_state::{SharedState, SharedStateError},
+        shared_state::{Look, SharedState, SharedStateError},
     },
     metrics::Metrics,
 };
@@ -84,6 +84,9 @@ pub enum StateError {
     #[cfg(feature = "etcd")]
     #[error(transparent)]
     Shared(#[from] SharedStateError),
+    /// There is nothing to pin.
+    #[error("the mark of chain {0} is in a file and nowhere else")]
+    NotShared(String),
     /// A mark in etcd is not this signer's alone.
     #[error("the mark is shared at {key} in etcd, so it does not retire with this signer")]
     SharedStays {
@@ -183,6 +186,12 @@ impl Target {
     /// The mark.
     pub fn show(&self) -> Result<Mark, StateError> {
         Ok(store_file::read(&self.path, &self.identity)?)
+    }
+
+    /// What is in etcd, where the mark is shared.
+    #[cfg(feature = "etcd")]
+    pub fn show_shared(&self) -> Result<Option<(&SharedState, Look)>, StateError> {
+        Ok(self.shared.as_ref().map(|shared| Ok::<_, StateError>((shared, shared.look()?))).transpose()?)
     }
 
     /// The mark as a file to carry, written to `out` or given back. No signer may be at work with it. With `retire` the state
