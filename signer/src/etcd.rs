@@ -25,13 +25,18 @@ pub struct Header {
 
 /// An answer with a header.
 pub trait Answer {
+    /// Whether the header says the store's revision; that of a list of members does not.
+    const REVISION: bool;
+
     /// Its header.
     fn header(&self) -> Header;
 }
 
 macro_rules! has_header {
-    ($($answer:ty),*) => {$(
+    ($revision:literal: $($answer:ty),*) => {$(
         impl $crate::etcd::Answer for $answer {
+            const REVISION: bool = $revision;
+
             fn header(&self) -> $crate::etcd::Header {
                 self.header.unwrap_or_default()
             }

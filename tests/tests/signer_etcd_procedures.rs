@@ -11,11 +11,14 @@ use palisade_tests::process::until;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// The id of a member, as etcdctl prints it.
+/// The id of a member, as etcdctl prints it; it has a name once it has started.
 fn member_id(stage: &Stage, name: &str) -> String {
-    let said = stage.cluster.ctl(&["member", "list"]).unwrap();
-    let line = said.lines().find(|line| line.contains(&format!(" {name},")) || line.contains(name)).unwrap();
-    line.split(',').next().unwrap().trim().to_owned()
+    until("a member of that name", LIMIT, || {
+        let said = stage.cluster.ctl(&["member", "list"])?;
+        let line = said.lines().find(|line| line.split(", ").any(|field| field == name));
+        Ok(line.and_then(|line| line.split(", ").next()).map(str::to_owned))
+    })
+    .unwrap()
 }
 
 #[test]

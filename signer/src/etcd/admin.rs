@@ -85,4 +85,4 @@ pub struct Member {
     pub is_learner: bool,
 }
 
-has_header!(StatusResponse, MemberListResponse);
+has_header!(false: StatusResponse, MemberListResponse);

@@ -180,7 +180,7 @@ pub enum Response {
     Put(PutResponse),
 }
 
-has_header!(RangeResponse, TxnResponse);
+has_header!(true: RangeResponse, TxnResponse);
 
 /// Reads one key.
 pub fn get(key: &str) -> RangeRequest {

@@ -221,7 +221,7 @@ impl Link {
                 let tried =
                     tokio::time::timeout(limit.min(left), self.attempt(at, path, message.clone())).await;
                 match tried {
-                    Ok(Ok((generation, answer))) => match self.believe(&B::header(&answer), since) {
+                    Ok(Ok((generation, answer))) => match self.believe(&answer, since) {
                         Ok(()) => {
                             self.metrics.first_try(first);
                             return Ok(answer);
@@ -325,10 +325,11 @@ impl Link {
         let _ = self.at.compare_exchange(at, next, Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    /// Whether this header can be that of the store that was known when the question went out.
-    fn believe(&self, header: &Header, since: i64) -> Result<(), SharedError> {
-        self.same_cluster(header)?;
-        if header.revision < since {
+    /// Whether this can be the answer of the store that was known when the question went out.
+    fn believe<B: Answer>(&self, answer: &B, since: i64) -> Result<(), SharedError> {
+        let header = answer.header();
+        self.same_cluster(&header)?;
+        if B::REVISION && header.revision < since {
             let [found, known] = [header.revision, since].map(|revision| format!("revision {revision}"));
             return Err(SharedError::Behind { found, known });
         }
