@@ -155,6 +155,14 @@ mod tests {
         assert_eq!(nodes, ["tcp://127.0.0.1:26659", "unix:///run/akash/privval.sock"]);
     }
 
+    #[cfg(feature = "etcd")]
+    #[test]
+    fn the_commented_store_of_the_example_is_good() {
+        let text = include_str!("../signer.example.toml").replace("# store = ", "store = ");
+        let config = Config::parse(&text, Path::new("/etc")).expect("good");
+        assert_eq!(config.chains[0].store.etcd().map(|etcd| etcd.cluster.endpoints.len()), Some(3));
+    }
+
     #[test]
     fn the_commented_key_of_the_example_is_good_in_the_place_of_the_other() {
         let text = include_str!("../signer.example.toml");

@@ -138,9 +138,9 @@ pub fn above(max_height: Option<i64>, mark: &Mark, request: &Request) -> Option<
 }
 
 /// A refusal for what it is where the mark was made by another signer with the same key ([`crate::store::Store::is_adopted`]).
-pub fn because_of_peer(refusal: Refusal) -> Refusal {
-    let reason = if refusal.reason.is_double_sign() { Reason::PeerConflict } else { refusal.reason };
-    Refusal { reason, ..refusal }
+pub fn because_of_peer(refusal: &Refusal) -> Refusal {
+    let Refusal { reason, last, asked } = *refusal;
+    Refusal { reason: if reason.is_double_sign() { Reason::PeerConflict } else { reason }, last, asked }
 }
 
 /// A floor or a mark of another signer, to go on from. `None` unless it is above `mark`: imports only ever raise.

@@ -188,7 +188,7 @@ impl<S: Storage> Keeper<S> {
             }
             let (permit, timestamp, repeat) = match verdict {
                 Verdict::Refuse(refusal) if store.is_adopted() => {
-                    return Answer::Refuse(guard::because_of_peer(refusal));
+                    return Answer::Refuse(guard::because_of_peer(&refusal));
                 }
                 Verdict::Refuse(refusal) => return Answer::Refuse(refusal),
                 Verdict::Advance(new) => (store.commit(new, leave), request.timestamp(), false),

@@ -21,7 +21,7 @@ pub enum Line {
 }
 
 /// How a program is started where a member is.
-type Place = Box<dyn Fn(&Path) -> Command + Send>;
+pub type Place = Box<dyn Fn(&Path) -> Command + Send>;
 
 /// One member, running or not.
 pub struct Member {
@@ -266,6 +266,14 @@ impl Cluster {
             let client = leader.and_then(|line| line.split(", ").next());
             Ok(client.and_then(|client| self.members.iter().position(|member| member.client == client)))
         })
+    }
+
+    /// From its next start on a member is started this way, with its data in `data`.
+    pub fn move_member(&mut self, at: usize, place: Place, data: Option<PathBuf>) {
+        self.members[at].place = place;
+        if let Some(data) = data {
+            self.members[at].data = data;
+        }
     }
 
     /// Where a member's data is.

@@ -7,7 +7,7 @@
 //! - [`sdk_line`], [`sdk_net`], [`sdk_truth`], [`double_sign`]: a network of ordinary Cosmos SDK nodes of several lines, and
 //!   what x/slashing itself says there
 //! - [`sdk_record`], [`sdk_jailing`]: what the monitor says beside it, and the scenario that proves it
-//! - [`etcd`], [`etcd_tls`], [`privval_node`], [`etcd_stage`]: clusters that several signers share, and a node that asks what the test wants
+//! - [`etcd`], [`etcd_tls`], [`privval_node`], [`etcd_stage`], [`etcd_net`]: clusters that several signers share, and a node that asks what the test wants
 //! - [`abci_app`]: an application for such a node that extends votes
 //! - [`signer_process`], [`monitor_process`]: Palisade's own programs, as processes
 //! - [`chromium`]: a real browser for the monitor's page
@@ -23,6 +23,7 @@ pub mod chromium;
 pub mod comet_node;
 pub mod double_sign;
 pub mod etcd;
+pub mod etcd_net;
 pub mod etcd_stage;
 pub mod etcd_tls;
 pub mod exposition;

@@ -95,6 +95,32 @@ impl Internet {
         command
     }
 
+    /// What a program is run by to be inside a host.
+    pub fn inside(&self, host: &str) -> Vec<String> {
+        ["ip", "netns", "exec", &self.name(host)].map(String::from).to_vec()
+    }
+
+    /// Whether what a host sends to an address is lost. What the address sends still arrives.
+    pub fn lose_to(&self, host: &str, address: &str, lost: bool) -> Result<()> {
+        let change = if lost { "add" } else { "del" };
+        ip(&["-n", &self.name(host), "route", change, "blackhole", &format!("{address}/32")])
+    }
+
+    /// Loses so many of a hundred packets that come to a host, at random; 0 loses none.
+    pub fn lose_some(&self, host: &str, percent: u32) -> Result<()> {
+        let rules = match percent {
+            0 => "delete table ip loss".into(),
+            _ => format!(
+                "add table ip loss; add chain ip loss in {{ type filter hook input priority 0; }}; \
+                 add rule ip loss in numgen random mod 100 < {percent} drop"
+            ),
+        };
+        let output = self.command(host, Path::new("nft")).arg(rules).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "nft (try: apt-get install nftables): {}", said.trim());
+        Ok(())
+    }
+
     /// The namespace of a host.
     pub(crate) fn name(&self, host: &str) -> String {
         format!("{}-{host}", self.prefix)

@@ -95,6 +95,16 @@ pub struct Recorder {
     stop: Arc<AtomicBool>,
 }
 
+/// A recorder from another thread.
+pub struct Handle(Arc<Mutex<Record>>);
+
+impl Handle {
+    /// Signatures so far.
+    pub fn signatures(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).signatures
+    }
+}
+
 enum Listener {
     Tcp(TcpListener),
     Unix(UnixListener),
@@ -126,6 +136,11 @@ impl Recorder {
         };
         std::thread::Builder::new().name("recorder".into()).spawn(move || relay.run(&listener))?;
         Ok(recorder)
+    }
+
+    /// A look at it from another thread.
+    pub fn handle(&self) -> Handle {
+        Handle(Arc::clone(&self.record))
     }
 
     /// What it has seen so far.

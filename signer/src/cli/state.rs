@@ -242,7 +242,11 @@ fn show(config: &Config, chain: &ChainConfig, as_json: bool) -> Result<(), State
                     kind(&mark)
                 ),
                 None => {
-                    println!("chain {}: nothing in etcd (cluster {cluster:016x}, {})", chain.id, shared.key())
+                    println!(
+                        "chain {}: nothing in etcd (cluster {cluster:016x}, {})",
+                        chain.id,
+                        shared.key()
+                    );
                 }
             }
         }

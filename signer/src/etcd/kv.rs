@@ -180,7 +180,7 @@ pub enum Response {
     Put(PutResponse),
 }
 
-has_header!(true: RangeResponse, TxnResponse);
+has_header!(true: RangeResponse, PutResponse, TxnResponse);
 
 /// Reads one key.
 pub fn get(key: &str) -> RangeRequest {

@@ -191,7 +191,7 @@ impl Target {
     /// What is in etcd, where the mark is shared.
     #[cfg(feature = "etcd")]
     pub fn show_shared(&self) -> Result<Option<(&SharedState, Look)>, StateError> {
-        Ok(self.shared.as_ref().map(|shared| Ok::<_, StateError>((shared, shared.look()?))).transpose()?)
+        self.shared.as_ref().map(|shared| Ok((shared, shared.look()?))).transpose()
     }
 
     /// The mark as a file to carry, written to `out` or given back. No signer may be at work with it. With `retire` the state

@@ -37,6 +37,11 @@ pub(crate) fn chain(index: usize) -> String {
 impl Contender {
     /// palisade-signer with so many chains, each with a key and a node of its own.
     pub(crate) fn palisade(chains: usize) -> Result<Self> {
+        Self::palisade_with(chains, "")
+    }
+
+    /// The same with these settings at each chain.
+    pub(crate) fn palisade_with(chains: usize, settings: &str) -> Result<Self> {
         let home = tempfile::tempdir()?;
         let listeners = listeners(chains)?;
         let mut config = "state_dir = \"state\"\nlisten = \"127.0.0.1:0\"\n".to_owned();
@@ -44,7 +49,7 @@ impl Contender {
             let (id, port) = (chain(index), listener.local_addr()?.port());
             config += &format!(
                 "\n[[key]]\nname = \"{id}\"\nbackend = \"softsign\"\npath = \"keys/{id}.json\"\n\n\
-                 [[chain]]\nid = \"{id}\"\nkey = \"{id}\"\nnodes = [\"tcp://127.0.0.1:{port}\"]\n"
+                 [[chain]]\nid = \"{id}\"\nkey = \"{id}\"\nnodes = [\"tcp://127.0.0.1:{port}\"]\n{settings}"
             );
         }
         std::fs::write(home.path().join("signer.toml"), config)?;

@@ -11,6 +11,7 @@ mod many;
 mod monitor;
 mod node;
 mod sentry;
+mod shared;
 mod signer;
 mod stats;
 
@@ -61,6 +62,7 @@ fn main() -> Result<()> {
     if plan.signer {
         signer::measure(plan.requests)?;
         many::measure(plan.chains, plan.paced)?;
+        shared::measure(plan.chains, plan.requests / 2)?;
     }
     if plan.monitor {
         monitor::measure(plan.blocks)?;

@@ -71,7 +71,7 @@ fn run(chains: usize, count: usize, name: &str) -> Result<Samples> {
 }
 
 /// Each chain asks on a thread of its own when it is due after a common start.
-fn ask_all(
+pub(crate) fn ask_all(
     links: Vec<Link>,
     turns: usize,
     due: impl Fn(usize, usize) -> Duration + Copy + Send + 'static,
