@@ -16,7 +16,7 @@ use crate::comet_node::{CometNode, Plan, Validator, network};
 use crate::etcd::{Cluster, Line, Place};
 use crate::netns::Internet;
 use crate::node_line;
-use crate::recorder::{Endpoint, Record, Recorder};
+use crate::recorder::{Endpoint, Handle, Record, Recorder};
 use crate::scratch::Scratch;
 use crate::signer_process::Signer;
 
@@ -157,7 +157,7 @@ impl Net {
         let stop = std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {
             let watch = scope.spawn(|| {
-                let count = || records.iter().map(|record| record.signatures()).sum::<usize>();
+                let count = || records.iter().map(Handle::signatures).sum::<usize>();
                 let (mut last, mut since, mut longest) = (count(), Instant::now(), Duration::ZERO);
                 while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                     std::thread::sleep(Duration::from_millis(10));
