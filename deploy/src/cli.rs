@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::io::demo_cmd::{self, DemoArgs};
+use crate::io::move_cmd::{self, MoveArgs};
 use crate::io::render_cmd::{self, RenderArgs};
 
 /// Validator operations kit for CometBFT and Cosmos SDK chains.
@@ -27,7 +28,7 @@ enum Command {
     Demo(DemoArgs),
     /// Write the configuration of every host of a fleet; refuses what the audit rejects.
     Render(RenderArgs),
-    /// Run `palisade-signer`: holds consensus keys and signs for nodes.
+    /// Run `palisade-signer`: holds consensus keys and signs for nodes. `signer move OLD NEW` moves keys between hosts.
     #[command(disable_help_flag = true)]
     Signer(Forwarded),
     /// Run `palisade-monitor`: watches every validator of a chain.
@@ -76,6 +77,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
                 ExitCode::from(2)
             }
         },
+        Command::Signer(rest) if rest.args.first().is_some_and(|verb| verb == "move") => move_key(&rest.args),
         Command::Signer(rest) => palisade_signer::cli::main(rest.named("palisade-signer")),
         Command::Monitor(rest) => palisade_monitor::cli::main(rest.named("palisade-monitor")),
         Command::Sentry(rest) => palisade_sentry::cli::main(rest.named("palisade-sentry")),
@@ -83,6 +85,24 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Version => {
             println!("palisade {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS
+        }
+    }
+}
+
+/// `palisade signer move`: the one verb that `palisade-signer` does not have, because it is about two hosts and needs the fleet.
+fn move_key(args: &[OsString]) -> ExitCode {
+    let args = match MoveArgs::try_parse_from(args) {
+        Ok(args) => args,
+        Err(usage) => {
+            let _ = usage.print();
+            return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
+        }
+    };
+    match move_cmd::run(&args) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
         }
     }
 }

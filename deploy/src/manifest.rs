@@ -1,5 +1,5 @@
-//! `manifest.json` beside the rendered files. Two read it: the Ansible roles, to know what goes where and that no key has
-//! two signers; and the next render, to know which files it may remove.
+//! `manifest.json` beside the rendered files: what goes where, with which permissions, and who must be restarted for it. `plan`
+//! compares by it, and the next render learns which files it may remove.
 
 use std::collections::BTreeMap;
 
@@ -18,6 +18,9 @@ pub struct Manifest {
     pub version: u32,
     /// Every file, by path.
     pub files: Vec<Entry>,
+    /// Files of Ansible's inventory, by path.
+    #[serde(default)]
+    pub inventory: Vec<String>,
     /// The hosts whose signer holds each consensus key: exactly one each, or nothing is rendered.
     pub key_hosts: BTreeMap<String, Vec<String>>,
 }
@@ -34,6 +37,16 @@ pub struct Entry {
     pub part: Part,
     /// Absolute path on the host.
     pub target: String,
+    /// Octal permissions.
+    pub mode: String,
+    /// Owner.
+    pub owner: String,
+    /// Group.
+    pub group: String,
+    /// The unit that must be restarted before it sees the file.
+    pub restarts: Option<String>,
+    /// False for settings that are brought into a file of the host's own.
+    pub whole: bool,
 }
 
 impl Manifest {

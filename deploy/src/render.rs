@@ -1,18 +1,27 @@
 //! From the graph to the files of every host. Deterministic: the same fleet gives the same bytes, whatever the order in
 //! its file.
 
+mod flows;
+mod inventory;
 mod monitor;
 mod node;
 mod quote;
 mod signer;
+mod template;
+mod variables;
+mod watch;
+mod yaml;
 
 use std::collections::BTreeMap;
 
+use palisade_sentry::deployment::Deployment;
 use palisade_sentry::node_config::{self, EditError};
 use palisade_sentry::{Fleet, NodeName, Report, Severity, audit};
 
 use crate::parse_back::{ParseBackError, parse_back};
 use crate::tree::Tree;
+
+pub use template::TemplateError;
 
 /// First line of every rendered file.
 const HEADER: &str = "# Rendered by `palisade render` from the fleet file: change that, not this.\n";
@@ -47,6 +56,14 @@ pub enum RenderError {
         /// Why.
         source: EditError,
     },
+    /// A tunnel that cannot come up.
+    #[error(
+        "{0} and {1} meet inside WireGuard, and neither can be dialled\ntry: endpoint = \"address:port\" under [host.tunnel] of one of them"
+    )]
+    NoEndpoint(String, String),
+    /// A template of the collection does not go with this program.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
     /// The program that will read a file does not accept it.
     #[error(transparent)]
     ParseBack(#[from] ParseBackError),
@@ -79,6 +96,33 @@ pub fn render(fleet: &Fleet, homes: &Homes) -> Result<Rendered, RenderError> {
             None => without_line.push(view.node.name.clone()),
         }
     }
+    if let Some(deployment) = fleet.deployment() {
+        deployed(fleet, deployment, homes, &mut tree)?;
+    }
     tree.files.values().try_for_each(parse_back)?;
     Ok(Rendered { tree, report, without_line })
+}
+
+/// What `[deploy]` adds: everything that the roles make from templates, and the inventory that says so.
+fn deployed(fleet: &Fleet, of: &Deployment, homes: &Homes, tree: &mut Tree) -> Result<(), RenderError> {
+    let engine = template::Engine::new();
+    let flows = flows::flows(fleet);
+    let blind = |host: &String| of.tunnels.get(host).is_none_or(|tunnel| tunnel.endpoint.is_none());
+    if let Some((a, b)) = flows.tunnels.iter().find(|(a, b)| blind(a) && blind(b)) {
+        return Err(RenderError::NoEndpoint(a.clone(), b.clone()));
+    }
+    let mut hosts = BTreeMap::new();
+    for host in fleet.hosts() {
+        let variables = variables::variables(fleet, of, host, &flows, homes);
+        engine.files(&host.name, &variables)?.into_iter().for_each(|file| tree.insert(file));
+        hosts.insert(host.name.clone(), variables);
+    }
+    for (host, watch) in &of.watches {
+        watch::files(fleet, host, watch).into_iter().for_each(|file| tree.insert(file));
+    }
+    for host in of.prometheus.keys() {
+        tree.insert(watch::monitor_rules(host));
+    }
+    tree.inventory = inventory::inventory(fleet, of, &hosts);
+    Ok(())
 }

@@ -40,16 +40,16 @@ fn render_writes_and_check_agrees() {
     assert!(!out.exists(), "--check writes nothing");
     assert_eq!(render(CLASSIC, &out, &[]).0, Some(0));
     assert_eq!(render(CLASSIC, &out, &["--check"]).0, Some(0));
-    let expected =
-        ["manifest.json", "monitor-1/etc/palisade/monitor.toml", "signer-1/etc/palisade/signer.toml"]
-            .map(|f| out.join(f));
-    let (nodes, others): (Vec<_>, Vec<_>) =
-        files(&out).into_iter().partition(|f| f.components().any(|part| part.as_os_str() == "nodes"));
-    assert_eq!(others, expected);
+    let signer = out.join("hosts/signer-1/files/etc/palisade/signer/signer.toml");
+    let all = files(&out);
+    for there in ["inventory/hosts.yml", "inventory/host_vars/sentry-1.yml", "manifest.json"] {
+        assert!(all.contains(&out.join(there)), "{there}");
+    }
     // config.toml and app.toml of the validator, its sentries and the node for RPC.
-    assert!(nodes.len() >= 8 && nodes.len() % 2 == 0, "{nodes:?}");
+    let nodes = all.iter().filter(|f| f.components().any(|part| part.as_os_str() == "nodes")).count();
+    assert!(all.contains(&signer) && nodes >= 8 && nodes.is_multiple_of(2), "{all:?}");
 
-    std::fs::write(&expected[2], "edited by hand").unwrap();
+    std::fs::write(&signer, "edited by hand").unwrap();
     let (code, text, _) = render(CLASSIC, &out, &["--check"]);
     assert_eq!(code, Some(1));
     assert!(text.contains("differs ") && text.contains("same "), "{text}");
@@ -62,15 +62,15 @@ fn what_left_the_fleet_leaves_the_directory_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
     assert_eq!(render(CLASSIC, &out, &[]).0, Some(0));
-    std::fs::write(out.join("signer-1/notes.txt"), "mine").unwrap();
+    std::fs::write(out.join("hosts/signer-1/notes.txt"), "mine").unwrap();
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(CLASSIC)).unwrap();
     let smaller = dir.path().join("fleet.toml");
     std::fs::write(&smaller, &text[..text.find("[[host]]\nname = \"monitor-1\"").unwrap()]).unwrap();
     let (code, text, _) = render(smaller.to_str().unwrap(), &out, &[]);
     assert_eq!(code, Some(0));
     assert!(text.contains("removed "), "{text}");
-    assert!(!out.join("monitor-1").exists());
-    assert!(out.join("signer-1/notes.txt").exists());
+    assert!(!out.join("hosts/monitor-1").exists());
+    assert!(out.join("hosts/signer-1/notes.txt").exists());
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The rendered examples as one reviewed text each. `PALISADE_BLESS=1 cargo test -p palisade` rewrites them.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -11,10 +13,15 @@ fn rendered(example: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(example);
     let fleet = load(&path).unwrap_or_else(|e| panic!("{e}"));
     let rendered = render(&fleet, &Homes::new()).unwrap_or_else(|e| panic!("{e}"));
+    rendered.tree.files.values().for_each(|file| parse_back(file).unwrap_or_else(|e| panic!("{e}")));
     let mut text = String::new();
-    for (path, file) in &rendered.tree.files {
-        parse_back(file).unwrap_or_else(|e| panic!("{e}"));
-        let _ = write!(text, "==> {path}\n{}\n", file.text);
+    // What many hosts have alike is read once.
+    let mut first: BTreeMap<&str, &str> = BTreeMap::new();
+    for (path, content) in rendered.tree.texts() {
+        let _ = match first.entry(content) {
+            Entry::Occupied(same) => write!(text, "==> {path}\n(as {})\n\n", same.get()),
+            Entry::Vacant(new) => write!(text, "==> {}\n{content}\n", new.insert(path)),
+        };
     }
     let _ = write!(text, "==> manifest.json\n{}", rendered.tree.manifest(&fleet).text());
     text

@@ -52,7 +52,19 @@ pub enum Problem {
     Line(#[from] LineError),
     #[error(transparent)]
     Listen(#[from] ListenError),
-    #[error("the host runs nothing: no node, no signer, no monitor")]
+    #[error("\"{text}\" is not {expected}")]
+    Word { text: String, expected: &'static str },
+    #[error("deployment needs to know this")]
+    Missing(String),
+    #[error("this is for deployment, and the fleet has no [deploy]")]
+    NoDeploy,
+    #[error("a file to install has either a path or an http(s) url")]
+    Artefact,
+    #[error("our own daemons are brought from the operator's machine, not loaded by the host")]
+    OwnByUrl,
+    #[error("a signer at work cannot stand by for another key as well")]
+    StandbyAtWork,
+    #[error("the host runs nothing: no node, no signer, no monitor, no Prometheus")]
     Idle,
     #[error("role {role} needs a public address")]
     NoPublicAddress { role: &'static str },
@@ -94,6 +106,14 @@ impl Problem {
             Self::Peer(_) => "ask the node itself: <daemon> comet show-node-id".into(),
             Self::Line(_) => format!("use one of: {}", NodeLine::names()),
             Self::Listen(_) => "use numbers, names are not resolved: tcp://10.66.0.1:26657".into(),
+            Self::Word { expected, .. } => format!("write {expected}"),
+            Self::Missing(what) => format!("add {what}"),
+            Self::NoDeploy => "add [deploy] with admins, ssh_user and binaries, or remove this".into(),
+            Self::Artefact => {
+                "write { path = \"…\", sha256 = \"…\" } or { url = \"https://…\", sha256 = \"…\" }".into()
+            }
+            Self::OwnByUrl => "write path = \"…\" instead of url".into(),
+            Self::StandbyAtWork => "give the standby a host of its own".into(),
             Self::Idle => "add [[host.node]], [host.signer] or [host.monitor], or remove the host".into(),
             Self::NoPublicAddress { .. } => {
                 "add public = [\"…\"] to the host, or use role = \"private-sentry\"".into()

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::deployment::Deployment;
 use crate::link::Link;
 use crate::listen::Listen;
 use crate::node_line::NodeLine;
@@ -34,6 +35,8 @@ pub struct Fleet {
     pub(crate) signers: Vec<Signer>,
     pub(crate) monitors: Vec<Monitor>,
     pub(crate) links: Vec<Link>,
+    pub(crate) deployment: Option<Deployment>,
+    pub(crate) source: String,
 }
 
 /// A chain and what outsiders offer for it.
@@ -152,6 +155,9 @@ pub struct Signer {
     pub host: String,
     /// Names of the keys it holds, sorted.
     pub keys: Vec<String>,
+    /// Names of keys it is prepared for, sorted: configuration and software are there, the signer is not started, and nothing
+    /// but `palisade signer move` starts it.
+    pub standby: Vec<String>,
     /// Metrics and health.
     pub listen: Listen,
 }
@@ -165,6 +171,8 @@ pub struct Monitor {
     pub chains: Vec<String>,
     /// Page and metrics.
     pub listen: Listen,
+    /// `[alerts]` of its configuration, as TOML; the monitor itself says what may be in it.
+    pub alerts: Option<String>,
 }
 
 impl Fleet {
@@ -243,6 +251,16 @@ impl Fleet {
     /// Monitors by host.
     pub fn monitors(&self) -> &[Monitor] {
         &self.monitors
+    }
+
+    /// The fleet file as it was read.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// What deployment needs, if the file says it.
+    pub fn deployment(&self) -> Option<&Deployment> {
+        self.deployment.as_ref()
     }
 
     /// Who dials whom.

@@ -24,6 +24,7 @@ pub mod addrbook;
 mod audit;
 pub mod census;
 pub mod cli;
+pub mod deployment;
 mod duty;
 mod error;
 mod exposed;
@@ -51,6 +52,7 @@ pub mod watch;
 mod withheld;
 
 pub use audit::{Report, audit, examine};
+pub use deployment::Deployment;
 pub use duty::{Duties, duties};
 pub use error::{FleetError, Place, Problem};
 pub use finding::{Finding, Severity, Source, Subject};

@@ -4,8 +4,14 @@
 //! the line. `[host.node.config]` and `[host.node.app]` are fragments of the node's own `config.toml` and `app.toml`:
 //! same tables, same names, same spelling; a value given there replaces the one that the topology implies.
 
+mod deployment;
+
 use serde::Deserialize;
 use toml::Spanned;
+
+pub(crate) use self::deployment::{
+    RawArtefact, RawDeploy, RawPrometheus, RawSoftware, RawSsh, RawTunnel, RawWatch,
+};
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize)]
@@ -17,6 +23,7 @@ pub(crate) struct RawFleet {
     pub(crate) keys: Vec<RawKey>,
     #[serde(default, rename = "host")]
     pub(crate) hosts: Vec<RawHost>,
+    pub(crate) deploy: Option<RawDeploy>,
 }
 
 /// `[[chain]]`
@@ -33,6 +40,7 @@ pub(crate) struct RawChain {
     pub(crate) grpc: Vec<String>,
     #[serde(default)]
     pub(crate) watch: Vec<String>,
+    pub(crate) software: Option<RawSoftware>,
 }
 
 /// `[[key]]`: one consensus key.
@@ -60,6 +68,10 @@ pub(crate) struct RawHost {
     pub(crate) nodes: Vec<RawNode>,
     pub(crate) signer: Option<RawSigner>,
     pub(crate) monitor: Option<RawMonitor>,
+    pub(crate) ssh: Option<RawSsh>,
+    pub(crate) tunnel: Option<RawTunnel>,
+    pub(crate) prometheus: Option<RawPrometheus>,
+    pub(crate) watch: Option<RawWatch>,
 }
 
 /// `[[host.node]]`: one node of one chain.
@@ -74,6 +86,7 @@ pub(crate) struct RawNode {
     pub(crate) behind: Option<Vec<Spanned<String>>>,
     #[serde(default)]
     pub(crate) peers: Vec<Spanned<String>>,
+    pub(crate) node_key: Option<Spanned<String>>,
     #[serde(default)]
     pub(crate) ports: crate::fleet::Ports,
     #[serde(default)]
@@ -86,7 +99,10 @@ pub(crate) struct RawNode {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawSigner {
+    #[serde(default)]
     pub(crate) keys: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) standby: Vec<Spanned<String>>,
     pub(crate) listen: Option<Spanned<String>>,
 }
 
@@ -96,6 +112,7 @@ pub(crate) struct RawSigner {
 pub(crate) struct RawMonitor {
     pub(crate) chains: Option<Vec<Spanned<String>>>,
     pub(crate) listen: Option<Spanned<String>>,
+    pub(crate) alerts: Option<toml::Table>,
 }
 
 /// `[host.node.config]`: a fragment of `config.toml`.

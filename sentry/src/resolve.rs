@@ -4,6 +4,7 @@
 //! can see it and say which attack it opens (two signers of one key, a privval port on the internet).
 
 mod daemons;
+mod deployment;
 mod hosts;
 mod nodes;
 mod ports;
@@ -40,13 +41,24 @@ pub fn resolve(text: &str) -> Result<Fleet, FleetError> {
     let hosts = hosts::hosts(&cx, &raw.hosts)?;
     let (signers, monitors) = daemons::daemons(&cx, &raw.hosts, &hosts, &chains, &keys)?;
     let nodes = nodes::nodes(&cx, &raw.hosts, &hosts, &chains, &keys)?;
-    let mut fleet =
-        Fleet { chains, keys, hosts, nodes, settings: BTreeMap::new(), signers, monitors, links: Vec::new() };
+    let mut fleet = Fleet {
+        chains,
+        keys,
+        hosts,
+        nodes,
+        settings: BTreeMap::new(),
+        signers,
+        monitors,
+        links: Vec::new(),
+        deployment: None,
+        source: text.to_owned(),
+    };
     fleet.settings = nodes::settings(&cx, &raw.hosts, &fleet)?;
     ports::no_port_twice(&fleet)?;
     daemons::keys_have_signer_and_node(&fleet)?;
     fleet.links = link::links(&fleet).map_err(unreachable)?;
     daemons::monitors_see(&fleet)?;
+    fleet.deployment = deployment::deployment(&cx, &raw, &fleet)?;
     Ok(fleet)
 }
 

@@ -76,7 +76,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let done = match args.command {
         Command::Run { config, log_format } => run::run(&config, log_format),
-        Command::Check { config } => check::check(&config),
+        Command::Check { config, json } => check::check(&config, json),
         Command::PeerId { config, node_key, json } => {
             peer_id::peer_id(config.as_deref(), node_key.as_deref(), json)
         }

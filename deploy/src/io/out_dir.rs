@@ -60,8 +60,7 @@ pub fn compare(
         changes.insert(path, Change::Stale);
     }
     let manifest_text = manifest.text();
-    let own = tree.files.iter().map(|(path, file)| (path.as_str(), file.text.as_str()));
-    for (path, text) in own.chain([(manifest::NAME, manifest_text.as_str())]) {
+    for (path, text) in tree.texts().chain([(manifest::NAME, manifest_text.as_str())]) {
         let full = dir.join(path);
         let change = match std::fs::read(&full) {
             Ok(bytes) if bytes == text.as_bytes() => Change::Same,
@@ -84,9 +83,9 @@ pub fn write(
     manifest: &Manifest,
     changes: &BTreeMap<String, Change>,
 ) -> Result<(), OutDirError> {
-    for (path, file) in &tree.files {
+    for (path, text) in tree.texts() {
         if matches!(changes.get(path), Some(Change::New | Change::Changed)) {
-            replace(&dir.join(path), &file.text)?;
+            replace(&dir.join(path), text)?;
         }
     }
     for (path, _) in changes.iter().filter(|(_, change)| **change == Change::Stale) {
@@ -97,6 +96,19 @@ pub fn write(
         }
     }
     replace(&dir.join(manifest::NAME), &manifest.text())
+}
+
+/// Of a manifest of any version, the paths.
+#[derive(serde::Deserialize)]
+struct Listed {
+    files: Vec<ListedFile>,
+    #[serde(default)]
+    inventory: Vec<String>,
+}
+
+#[derive(serde::Deserialize)]
+struct ListedFile {
+    path: String,
 }
 
 /// Paths that the last render wrote.
@@ -115,8 +127,9 @@ fn earlier(dir: &Path) -> Result<Vec<String>, OutDirError> {
         Err(source) => return Err(io(&path, source)),
     };
     let refuse = |reason: String| OutDirError::Manifest { path: path.display().to_string(), reason };
-    let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|e| refuse(e.to_string()))?;
-    let paths: Vec<String> = manifest.files.into_iter().map(|entry| entry.path).collect();
+    let manifest: Listed = serde_json::from_slice(&bytes).map_err(|e| refuse(e.to_string()))?;
+    let files = manifest.files.into_iter().map(|entry| entry.path);
+    let paths: Vec<String> = files.chain(manifest.inventory).collect();
     match paths.iter().find(|path| !stays_inside(path)) {
         Some(out) => Err(refuse(format!("\"{out}\" points outside of the directory"))),
         None => Ok(paths),

@@ -15,7 +15,7 @@ use crate::render::{Homes, RenderError, render};
 pub struct RenderArgs {
     /// The fleet file.
     pub fleet: PathBuf,
-    /// Directory that gets `<host>/etc/palisade/….toml` and `manifest.json`.
+    /// Directory that gets `hosts/<host>/files/…`, `manifest.json` and, for a fleet with `[deploy]`, Ansible's `inventory`.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Directory with the nodes' own files, `<host>/<chain>/config/config.toml` and `app.toml`: whole files are rendered from them.
@@ -53,7 +53,12 @@ pub fn run(args: &RenderArgs) -> anyhow::Result<Outcome> {
                 let notes = format!("{}error: {error}\n", report::text(found, &source));
                 return Ok(Outcome { notes, code: 1, ..Outcome::default() });
             }
-            RenderError::ParseBack(_) | RenderError::Edit { .. } => return Err(error.into()),
+            RenderError::ParseBack(_)
+            | RenderError::Template(_)
+            | RenderError::NoEndpoint(..)
+            | RenderError::Edit { .. } => {
+                return Err(error.into());
+            }
         },
     };
     let manifest = rendered.tree.manifest(&fleet);

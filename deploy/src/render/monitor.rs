@@ -5,7 +5,7 @@ use core::fmt::Write;
 use palisade_sentry::{Fleet, Monitor, Party, Role, Speech};
 
 use super::{HEADER, quote};
-use crate::tree::{File, Part};
+use crate::tree::{File, MONITOR_TOML, Part};
 
 /// Where the monitor's history lives on the host; the unit of the Ansible role owns it.
 const DATA_DIR: &str = "/var/lib/palisade-monitor";
@@ -22,11 +22,19 @@ pub(super) fn file(fleet: &Fleet, monitor: &Monitor) -> File {
         let _ = writeln!(text, "grpc = {}", quote::list(&grpc));
         let _ = writeln!(text, "watch = {}", quote::list(&chain.watch));
     }
+    if let Some(alerts) = &monitor.alerts {
+        let _ = write!(text, "\n{alerts}");
+    }
     File {
         host: monitor.host.clone(),
         part: Part::Monitor,
-        target: "/etc/palisade/monitor.toml".into(),
+        target: MONITOR_TOML.into(),
         text,
+        mode: "0640",
+        owner: "root",
+        group: "palisade-monitor".into(),
+        restarts: Some("palisade-monitor.service".into()),
+        whole: true,
     }
 }
 

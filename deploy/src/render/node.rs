@@ -9,7 +9,7 @@ use palisade_sentry::rules::Evidence;
 use palisade_sentry::{Fleet, NodeLine, Severity, View, examine};
 
 use super::{Homes, RenderError};
-use crate::tree::{File, Part};
+use crate::tree::{File, Part, node_unit};
 
 /// Above settings that are no whole file.
 const FRAGMENT: &str = "# The settings that the topology decides, rendered by `palisade render` from the fleet file. This is no whole file:\n\
@@ -37,20 +37,33 @@ pub(super) fn files(
             source,
         })?;
         let text = if own.is_some() { edited.text } else { format!("{FRAGMENT}{}", edited.text) };
-        texts.push((file, text));
+        texts.push((file, text, own.is_some()));
     }
-    let of = |file| texts.iter().find(|(f, _)| *f == file).map(|(_, text)| text.as_str());
+    let of = |file| texts.iter().find(|(f, ..)| *f == file).map(|(_, text, _)| text.as_str());
     let config = of(node_config::File::Config).unwrap_or_default();
     let home = Home::of_text(fleet, view, line, config, of(node_config::File::App));
     let report = examine(&Evidence { home: Some(&home), ..Evidence::default() });
     if report.fails(Severity::Error) {
         return Err(RenderError::Refused(report));
     }
-    let file = |(file, text): (node_config::File, String)| File {
-        host: name.host.clone(),
-        part: Part::Node,
-        target: format!("/etc/palisade/nodes/{}/{}", name.chain, file.path()),
-        text,
+    let home =
+        fleet.deployment().and_then(|d| d.software.get(&name.chain)).map(|software| software.home.as_str());
+    let file = |(file, text, whole): (node_config::File, String, bool)| {
+        let target = match home {
+            Some(home) if whole => format!("{home}/{}", file.path()),
+            _ => format!("/etc/palisade/nodes/{}/{}", name.chain, file.path()),
+        };
+        File {
+            host: name.host.clone(),
+            part: Part::Node,
+            target,
+            text,
+            mode: "0640",
+            owner: "root",
+            group: "palisade-node".into(),
+            restarts: Some(node_unit(&name.chain)),
+            whole,
+        }
     };
     Ok(texts.into_iter().map(file).collect())
 }

@@ -2,19 +2,19 @@
 
 use core::fmt::Write;
 
-use palisade_sentry::{Fleet, Party, Signer, Speech};
+use palisade_sentry::{Fleet, Listen, Signer, dial};
 
 use super::{HEADER, quote};
-use crate::tree::{File, Part};
+use crate::tree::{File, Part, SIGNER_TOML};
 
 /// Where the signer's marks live on the host; the unit of the Ansible role owns it.
 const STATE_DIR: &str = "/var/lib/palisade-signer";
 
-/// The file of one signer.
+/// The file of one signer. A standby has the whole of it: what keeps it from signing is that it has no mark, and is not started.
 pub(super) fn file(fleet: &Fleet, signer: &Signer) -> File {
     let mut text =
         format!("{HEADER}state_dir = \"{STATE_DIR}\"\nlisten = {}\n", quote::listen(&signer.listen));
-    let keys = || signer.keys.iter().filter_map(|name| fleet.key(name));
+    let keys = || signer.keys.iter().chain(&signer.standby).filter_map(|name| fleet.key(name));
     for key in keys() {
         let (name, backend, path) =
             (quote::string(&key.name), quote::string(&key.backend), quote::string(&key.path));
@@ -25,18 +25,33 @@ pub(super) fn file(fleet: &Fleet, signer: &Signer) -> File {
         let nodes = quote::list(&nodes(fleet, signer, &key.name));
         let _ = write!(text, "\n[[chain]]\nid = {id}\nkey = {name}\nnodes = {nodes}\n");
     }
-    File { host: signer.host.clone(), part: Part::Signer, target: "/etc/palisade/signer.toml".into(), text }
+    File {
+        host: signer.host.clone(),
+        part: Part::Signer,
+        target: SIGNER_TOML.into(),
+        text,
+        mode: "0640",
+        owner: "root",
+        group: "palisade-signer".into(),
+        restarts: None,
+        whole: true,
+    }
 }
 
-/// What this signer dials for this key, in the order of the links.
+/// What this signer dials for this key, in the order of the addresses. A standby dials the same nodes once it is started.
 fn nodes(fleet: &Fleet, signer: &Signer, key: &str) -> Vec<String> {
-    let from = Party::Signer(signer.host.clone());
-    let links = fleet.links().iter().filter(|link| link.speech == Speech::Privval && link.from == from);
-    links
-        .filter(|link| match &link.to {
-            Party::Node(name) => fleet.view(name).is_some_and(|v| v.node.signed_by.as_deref() == Some(key)),
-            _ => false,
+    let Some(here) = fleet.host(&signer.host) else { return Vec::new() };
+    let mut nodes: Vec<_> = fleet
+        .views()
+        .filter(|view| view.node.signed_by.as_deref() == Some(key))
+        .filter_map(|view| {
+            let address = match view.settings.priv_validator_laddr.value.as_ref()? {
+                Listen::Unix(path) if view.host.name == signer.host => format!("unix://{path}"),
+                tcp => format!("tcp://{}", dial(here, view.host, tcp)?),
+            };
+            Some((view.node.name.clone(), address))
         })
-        .map(|link| link.address.clone())
-        .collect()
+        .collect();
+    nodes.sort();
+    nodes.into_iter().map(|(_, address)| address).collect()
 }

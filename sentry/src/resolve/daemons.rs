@@ -40,8 +40,21 @@ pub(super) fn daemons(
         };
         if let Some(signer) = &raw_host.signer {
             let held = names(cx, &signer.keys, keys, "key", on, "signer.keys")?;
+            let standby = names(cx, &signer.standby, keys, "key", on, "signer.standby")?;
+            if let Some(both) = signer.standby.iter().find(|name| held.contains(name.get_ref())) {
+                let name = both.get_ref().clone();
+                return Err(cx.at(both, Some(on), "signer.standby", Problem::Twice { name }));
+            }
+            if held.is_empty() && standby.is_empty() {
+                let what = "keys = [\"…\"] under [host.signer]";
+                return Err(cx.at(&raw_host.name, Some(on), "signer.keys", Problem::Missing(what.into())));
+            }
+            // One process holds all keys of its host: it could not run for one and stand by for another.
+            if !held.is_empty() && !standby.is_empty() {
+                return Err(cx.at(&signer.standby[0], Some(on), "signer.standby", Problem::StandbyAtWork));
+            }
             let listen = listen(&signer.listen, SIGNER_PORT, "signer.listen")?;
-            signers.push(Signer { host: on.to_owned(), keys: held, listen });
+            signers.push(Signer { host: on.to_owned(), keys: held, standby, listen });
         }
         if let Some(monitor) = &raw_host.monitor {
             let followed = match &monitor.chains {
@@ -49,7 +62,12 @@ pub(super) fn daemons(
                 None => chains.keys().cloned().collect(),
             };
             let listen = listen(&monitor.listen, MONITOR_PORT, "monitor.listen")?;
-            monitors.push(Monitor { host: on.to_owned(), chains: followed, listen });
+            let alerts = monitor.alerts.as_ref().map(|table| {
+                let whole =
+                    toml::Table::from_iter([("alerts".to_owned(), toml::Value::Table(table.clone()))]);
+                toml::to_string(&whole).expect("what was TOML is TOML")
+            });
+            monitors.push(Monitor { host: on.to_owned(), chains: followed, listen, alerts });
         }
     }
     signers.sort_by(|a: &Signer, b| a.host.cmp(&b.host));

@@ -53,7 +53,9 @@ pub(super) fn hosts(cx: &Context<'_>, raw: &[RawHost]) -> Result<BTreeMap<String
     let mut owners: BTreeMap<IpAddr, String> = BTreeMap::new();
     for host in raw {
         let id = name(cx, &host.name, "name", &hosts)?;
-        if host.nodes.is_empty() && host.signer.is_none() && host.monitor.is_none() {
+        let daemons =
+            [host.signer.is_some(), host.monitor.is_some(), host.prometheus.is_some(), host.watch.is_some()];
+        if host.nodes.is_empty() && !daemons.contains(&true) {
             return Err(cx.at(&host.name, Some(&id), "name", Problem::Idle));
         }
         let mut take = |value: &Spanned<String>, key, exclusive: bool| {

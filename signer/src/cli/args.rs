@@ -50,6 +50,9 @@ pub(crate) enum Command {
         /// Configuration file.
         #[arg(long)]
         config: PathBuf,
+        /// For machines: one line, with key and mark of each chain.
+        #[arg(long)]
+        json: bool,
     },
     /// Print the peer id for a node's priv_validator_laddr = "noise://…", or that of a node for nodes here.
     PeerId {
