@@ -10,8 +10,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::io::apply_cmd::{self, ApplyArgs};
 use crate::io::demo_cmd::{self, DemoArgs};
 use crate::io::move_cmd::{self, MoveArgs};
+use crate::io::plan_cmd::{self, PlanArgs};
 use crate::io::render_cmd::{self, RenderArgs};
 
 /// Validator operations kit for CometBFT and Cosmos SDK chains.
@@ -28,6 +30,10 @@ enum Command {
     Demo(DemoArgs),
     /// Write the configuration of every host of a fleet; refuses what the audit rejects.
     Render(RenderArgs),
+    /// Look at every host of a fleet, read-only: what would change, in which order, with which restarts.
+    Plan(PlanArgs),
+    /// Do what a plan says, host by host, each behind its gate.
+    Apply(ApplyArgs),
     /// Run `palisade-signer`: holds consensus keys and signs for nodes. `signer move OLD NEW` moves keys between hosts.
     #[command(disable_help_flag = true)]
     Signer(Forwarded),
@@ -77,6 +83,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
                 ExitCode::from(2)
             }
         },
+        Command::Plan(args) => ended(plan_cmd::run(&args)),
+        Command::Apply(args) => ended(apply_cmd::run(&args)),
         Command::Signer(rest) if rest.args.first().is_some_and(|verb| verb == "move") => move_key(&rest.args),
         Command::Signer(rest) => palisade_signer::cli::main(rest.named("palisade-signer")),
         Command::Monitor(rest) => palisade_monitor::cli::main(rest.named("palisade-monitor")),
@@ -98,7 +106,11 @@ fn move_key(args: &[OsString]) -> ExitCode {
             return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
         }
     };
-    match move_cmd::run(&args) {
+    ended(move_cmd::run(&args))
+}
+
+fn ended(run: anyhow::Result<u8>) -> ExitCode {
+    match run {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("error: {error:#}");

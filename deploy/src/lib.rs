@@ -7,6 +7,7 @@
 //! - [`render`]: the files of every host, from the graph alone; refuses what the audit rejects
 //! - [`parse_back`]: every rendered file read by the program that will read it
 //! - [`tree`], [`manifest`]: what is written, and the list that Ansible copies by
+//! - [`observe`], [`plan`], [`gate`], [`progress`]: what the hosts have, what would change, and when the next one may be touched
 //! - [`moving`]: a key from one signer host to another, one step at a time
 //! - [`demo`]: what the monitor saw against what the chain knows
 //! - [`io`]: directories, files, and the demo's processes
@@ -14,9 +15,13 @@
 
 pub mod cli;
 pub mod demo;
+pub mod gate;
 pub mod io;
 pub mod manifest;
 pub mod moving;
+pub mod observe;
 pub mod parse_back;
+pub mod plan;
+pub mod progress;
 pub mod render;
 pub mod tree;

@@ -1,6 +1,8 @@
 //! A move against two imagined hosts and a chain, with every action failing in every way: never two signers at work, never a
 //! height signed twice, and always a way forward.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use palisade::moving::{
