@@ -12,9 +12,12 @@ use clap::{Parser, Subcommand};
 
 use crate::io::apply_cmd::{self, ApplyArgs};
 use crate::io::demo_cmd::{self, DemoArgs};
+use crate::io::init_cmd::{self, InitArgs};
 use crate::io::move_cmd::{self, MoveArgs};
 use crate::io::plan_cmd::{self, PlanArgs};
 use crate::io::render_cmd::{self, RenderArgs};
+use crate::io::status_cmd::{self, StatusArgs};
+use crate::io::upgrade_cmd::{self, UpgradeArgs};
 
 /// Validator operations kit for CometBFT and Cosmos SDK chains.
 #[derive(Debug, Parser)]
@@ -30,10 +33,16 @@ enum Command {
     Demo(DemoArgs),
     /// Write the configuration of every host of a fleet; refuses what the audit rejects.
     Render(RenderArgs),
+    /// Write a first fleet file, from flags, answers, or a tmkms, horcrux and node that run now.
+    Init(InitArgs),
     /// Look at every host of a fleet, read-only: what would change, in which order, with which restarts.
     Plan(PlanArgs),
     /// Do what a plan says, host by host, each behind its gate.
     Apply(ApplyArgs),
+    /// Ask every host, read-only: one table of nodes, signers and monitors, their heights and what is wrong.
+    Status(StatusArgs),
+    /// Is every node ready for an upgrade of its chain; with --watch, did it come through.
+    Upgrade(UpgradeArgs),
     /// Run `palisade-signer`: holds consensus keys and signs for nodes. `signer move OLD NEW` moves keys between hosts.
     #[command(disable_help_flag = true)]
     Signer(Forwarded),
@@ -83,8 +92,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
                 ExitCode::from(2)
             }
         },
+        Command::Init(args) => ended(init_cmd::run(&args)),
         Command::Plan(args) => ended(plan_cmd::run(&args)),
         Command::Apply(args) => ended(apply_cmd::run(&args)),
+        Command::Status(args) => ended(status_cmd::run(&args)),
+        Command::Upgrade(args) => ended(upgrade_cmd::run(&args)),
         Command::Signer(rest) if rest.args.first().is_some_and(|verb| verb == "move") => move_key(&rest.args),
         Command::Signer(rest) => palisade_signer::cli::main(rest.named("palisade-signer")),
         Command::Monitor(rest) => palisade_monitor::cli::main(rest.named("palisade-monitor")),

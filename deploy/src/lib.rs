@@ -7,8 +7,10 @@
 //! - [`render`]: the files of every host, from the graph alone; refuses what the audit rejects
 //! - [`parse_back`]: every rendered file read by the program that will read it
 //! - [`tree`], [`manifest`]: what is written, and the list that Ansible copies by
+//! - [`init`]: a first fleet file
 //! - [`observe`], [`plan`], [`gate`], [`progress`]: what the hosts have, what would change, and when the next one may be touched
 //! - [`moving`]: a key from one signer host to another, one step at a time
+//! - [`status`], [`upgrade`]: one table of what runs; is every node ready, and did it come through
 //! - [`demo`]: what the monitor saw against what the chain knows
 //! - [`io`]: directories, files, and the demo's processes
 //! - [`cli`]: the command line
@@ -16,6 +18,7 @@
 pub mod cli;
 pub mod demo;
 pub mod gate;
+pub mod init;
 pub mod io;
 pub mod manifest;
 pub mod moving;
@@ -24,4 +27,6 @@ pub mod parse_back;
 pub mod plan;
 pub mod progress;
 pub mod render;
+pub mod status;
 pub mod tree;
+pub mod upgrade;

@@ -25,6 +25,8 @@ pub struct Deployment {
     pub binaries: BTreeMap<&'static str, Artefact>,
     /// What nodes run, by chain id.
     pub software: BTreeMap<String, Software>,
+    /// Variables of the roles for every host, as JSON, for what the fleet file has no words for.
+    pub ansible: BTreeMap<String, String>,
     /// How each host is reached, by name.
     pub access: BTreeMap<String, Access>,
     /// The public half of each host's WireGuard, by name.

@@ -62,6 +62,8 @@ pub enum Problem {
     Artefact,
     #[error("our own daemons are brought from the operator's machine, not loaded by the host")]
     OwnByUrl,
+    #[error("\"{0}\" is not for the fleet file to set")]
+    Variable(String),
     #[error("a signer at work cannot stand by for another key as well")]
     StandbyAtWork,
     #[error("the host runs nothing: no node, no signer, no monitor, no Prometheus")]
@@ -113,6 +115,7 @@ impl Problem {
                 "write { path = \"…\", sha256 = \"…\" } or { url = \"https://…\", sha256 = \"…\" }".into()
             }
             Self::OwnByUrl => "write path = \"…\" instead of url".into(),
+            Self::Variable(_) => "use a variable of the roles host, node, monitor, sentry or prometheus that the fleet does not decide".into(),
             Self::StandbyAtWork => "give the standby a host of its own".into(),
             Self::Idle => "add [[host.node]], [host.signer] or [host.monitor], or remove the host".into(),
             Self::NoPublicAddress { .. } => {

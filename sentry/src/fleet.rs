@@ -158,6 +158,8 @@ pub struct Signer {
     /// Names of keys it is prepared for, sorted: configuration and software are there, the signer is not started, and nothing
     /// but `palisade signer move` starts it.
     pub standby: Vec<String>,
+    /// Whether every decision is written to `audit.log` beside the marks.
+    pub audit_log: bool,
     /// Metrics and health.
     pub listen: Listen,
 }

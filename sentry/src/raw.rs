@@ -103,6 +103,8 @@ pub(crate) struct RawSigner {
     pub(crate) keys: Vec<Spanned<String>>,
     #[serde(default)]
     pub(crate) standby: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) audit_log: bool,
     pub(crate) listen: Option<Spanned<String>>,
 }
 

@@ -21,6 +21,7 @@ pub mod abci_app;
 pub mod binaries;
 pub mod chromium;
 pub mod comet_node;
+pub mod deployed_fleet;
 pub mod double_sign;
 pub mod etcd;
 pub mod etcd_net;

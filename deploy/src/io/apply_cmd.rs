@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use palisade_sentry::deployment::{Deployment, Source};
 use palisade_sentry::io::fleet_file;
-use palisade_sentry::{Fleet, Listen, Party};
+use palisade_sentry::{Fleet, Listen, Party, Speech, View};
 use sha2::{Digest, Sha256};
 
 use super::out_dir;
@@ -104,7 +104,7 @@ pub fn run(args: &ApplyArgs) -> anyhow::Result<u8> {
         run.write_progress(&progress)?;
         say(&format!("{}: {} files, restarts {}", host.host, now.changes.len(), or_none(&now.restarts)));
         run.write_tree(&look.rendered.tree)?;
-        run.play(&host.host)?;
+        run.play(&host.host, "palisade.kit.site")?;
         if !now.fresh.is_empty() {
             // Its daemon has made a home: now the settings are known, and it may speak.
             look = seen(run.fleet, run.of, &args.ssh_config)?;
@@ -117,7 +117,7 @@ pub fn run(args: &ApplyArgs) -> anyhow::Result<u8> {
                 run.log().display()
             );
             run.write_tree(&look.rendered.tree)?;
-            run.play(&host.host)?;
+            run.play(&host.host, "palisade.kit.nodes")?;
         }
         if let Err(stopped) = run.gate(host) {
             eprintln!("stopped: {stopped:#}");
@@ -201,16 +201,16 @@ impl Run<'_> {
         Ok(out_dir::write(&out, tree, &manifest, &changes)?)
     }
 
-    fn play(&self, host: &str) -> anyhow::Result<()> {
+    fn play(&self, host: &str, book: &str) -> anyhow::Result<()> {
         let log = OpenOptions::new().create(true).append(true).open(self.log())?;
         let mut command = Command::new(&self.args.ansible);
         command
             .args(["-i"])
             .arg(self.dir.join("tree/inventory/hosts.yml"))
-            .args(["palisade.kit.site", "--limit", host, "-e"])
+            .args([book, "--limit", host, "-e"])
             .arg(serde_json::json!({ "palisade_files": self.own_dir() }).to_string())
             .env("ANSIBLE_NOCOLOR", "1")
-            .env("ANSIBLE_LOG_PATH", "/dev/null")
+            .env("ANSIBLE_PIPELINING", "1")
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
@@ -255,39 +255,14 @@ impl Run<'_> {
     /// Nothing else is touched before this host is as it should be.
     fn gate(&self, host: &HostPlan) -> anyhow::Result<()> {
         for view in self.fleet.views().filter(|v| v.host.name == host.host) {
-            let Some(Listen::Tcp(address)) = &view.settings.rpc_laddr.value else { continue };
-            let ip =
-                if address.ip().is_unspecified() { "127.0.0.1".into() } else { address.ip().to_string() };
-            let linked = self.fleet.links().iter().filter(|link| {
-                let own = Party::Node(view.node.name.clone());
-                link.speech == palisade_sentry::Speech::P2p && (link.from == own || link.to == own)
-            });
-            let gate =
-                Gate { peers: self.args.min_peers.min(linked.count()), new_chain: self.args.new_chain };
-            let script = gate::script(&format!("{ip}:{}", address.port()));
-            let end = Instant::now() + Duration::from_secs(self.args.gate_seconds);
-            let (mut samples, mut told) = (Vec::new(), String::new());
-            loop {
-                let answer = self.ssh().must(
-                    &host.host,
-                    &self.of.access[&host.host],
-                    &script,
-                    Duration::from_secs(30),
-                );
-                let sample = answer.map_err(|e| e.to_string());
-                samples.push(
-                    sample.and_then(|out| serde_json::from_str::<Sample>(&out).map_err(|e| e.to_string())),
-                );
-                let why = match gate.judge(&samples) {
-                    Verdict::Pass => break,
-                    Verdict::Wait(why) => why,
-                };
-                ensure!(Instant::now() < end, "{}: {why}", view.node.name);
-                if why != told {
-                    say(&format!("{}: waits: {}", host.host, why.lines().next().unwrap_or_default()));
-                    told = why;
+            match self.signer_of(view.node.signed_by.as_deref())? {
+                Some(silent) => {
+                    say(&format!(
+                        "{}: waits for its signer on {silent}, which is not started",
+                        view.node.name
+                    ));
                 }
-                std::thread::sleep(SAMPLE);
+                None => self.node_passes(view, self.args.new_chain)?,
             }
         }
         if host.turn == Turn::Sentry && !self.args.no_live_audit {
@@ -326,8 +301,54 @@ impl Run<'_> {
                 );
                 std::thread::sleep(SAMPLE);
             }
+            let signer = self.fleet.signers().iter().find(|s| s.host == host.host);
+            let served = |key: &String| signer.is_some_and(|s| s.keys.contains(key));
+            for view in self.fleet.views().filter(|v| v.node.signed_by.as_ref().is_some_and(served)) {
+                self.node_passes(view, false)?;
+            }
         }
         Ok(())
+    }
+
+    /// Waits until a node is in sync, has peers, and moves.
+    fn node_passes(&self, view: View<'_>, new_chain: bool) -> anyhow::Result<()> {
+        let Some(Listen::Tcp(address)) = &view.settings.rpc_laddr.value else { return Ok(()) };
+        let ip = if address.ip().is_unspecified() { "127.0.0.1".into() } else { address.ip().to_string() };
+        let own = Party::Node(view.node.name.clone());
+        let linked =
+            self.fleet.links().iter().filter(|l| l.speech == Speech::P2p && (l.from == own || l.to == own));
+        let gate = Gate { peers: self.args.min_peers.min(linked.count()), new_chain };
+        let script = gate::script(&format!("{ip}:{}", address.port()));
+        let end = Instant::now() + Duration::from_secs(self.args.gate_seconds);
+        let (mut samples, mut told) = (Vec::new(), String::new());
+        let host = &view.host.name;
+        loop {
+            let answer = self.ssh().must(host, &self.of.access[host], &script, Duration::from_secs(30));
+            let sample = answer.map_err(|e| e.to_string());
+            samples
+                .push(sample.and_then(|out| serde_json::from_str::<Sample>(&out).map_err(|e| e.to_string())));
+            let why = match gate.judge(&samples) {
+                Verdict::Pass => return Ok(()),
+                Verdict::Wait(why) => why,
+            };
+            ensure!(Instant::now() < end, "{}: {why}", view.node.name);
+            if why != told {
+                say(&format!("{host}: waits: {}", why.lines().last().unwrap_or_default()));
+                told = why;
+            }
+            std::thread::sleep(SAMPLE);
+        }
+    }
+
+    /// The host whose signer this key needs, if it does not run: such a node does not even start.
+    fn signer_of(&self, key: Option<&str>) -> anyhow::Result<Option<String>> {
+        let holder = |s: &&palisade_sentry::Signer| key.is_some_and(|key| s.keys.iter().any(|k| k == key));
+        let Some(signer) = self.fleet.signers().iter().find(holder) else { return Ok(None) };
+        let script = "systemctl show -p ActiveState --value palisade-signer.service; echo end";
+        let out =
+            self.ssh().must(&signer.host, &self.of.access[&signer.host], script, Duration::from_secs(30))?;
+        ensure!(out.trim_end().ends_with("end"), "{}: the answer is cut off", signer.host);
+        Ok((out.lines().next() != Some("active")).then(|| signer.host.clone()))
     }
 
     fn progress(&self) -> anyhow::Result<Progress> {

@@ -120,7 +120,7 @@ fn dials(fleet: &Fleet) -> Vec<Dial<'_>> {
         for view in fleet.views() {
             let serves = view.node.signed_by.as_ref().is_some_and(|key| signer.standby.contains(key));
             if let (true, Some(listen)) = (serves, view.settings.priv_validator_laddr.value.as_ref()) {
-                let what = format!("privval of {} from {} (standby)", view.node.name.chain, signer.host);
+                let what = format!("privval of {} from {}", view.node.name.chain, signer.host);
                 dials.push(Dial {
                     what,
                     from: host(&signer.host),

@@ -14,6 +14,9 @@ const STATE_DIR: &str = "/var/lib/palisade-signer";
 pub(super) fn file(fleet: &Fleet, signer: &Signer) -> File {
     let mut text =
         format!("{HEADER}state_dir = \"{STATE_DIR}\"\nlisten = {}\n", quote::listen(&signer.listen));
+    if signer.audit_log {
+        let _ = writeln!(text, "audit_log = \"{STATE_DIR}/audit.log\"");
+    }
     let keys = || signer.keys.iter().chain(&signer.standby).filter_map(|name| fleet.key(name));
     for key in keys() {
         let (name, backend, path) =

@@ -34,6 +34,9 @@ pub(crate) fn variables(
     if let Some(jump) = &access.jump {
         set("ansible_ssh_common_args", json!(format!("-o ProxyJump={jump}")));
     }
+    for (name, json) in &of.ansible {
+        set(name, serde_json::from_str(json).expect("it was written as JSON"));
+    }
     // --- host
     if !of.time_servers.is_empty() {
         set("host_time_servers", json!(of.time_servers));

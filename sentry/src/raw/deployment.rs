@@ -20,6 +20,8 @@ pub(crate) struct RawDeploy {
     #[serde(default)]
     pub(crate) wireguard_userspace: bool,
     pub(crate) binaries: RawBinaries,
+    #[serde(default)]
+    pub(crate) ansible: BTreeMap<String, Spanned<toml::Value>>,
 }
 
 /// `[deploy.binaries]`

@@ -54,7 +54,13 @@ pub(super) fn daemons(
                 return Err(cx.at(&signer.standby[0], Some(on), "signer.standby", Problem::StandbyAtWork));
             }
             let listen = listen(&signer.listen, SIGNER_PORT, "signer.listen")?;
-            signers.push(Signer { host: on.to_owned(), keys: held, standby, listen });
+            signers.push(Signer {
+                host: on.to_owned(),
+                keys: held,
+                standby,
+                audit_log: signer.audit_log,
+                listen,
+            });
         }
         if let Some(monitor) = &raw_host.monitor {
             let followed = match &monitor.chains {

@@ -61,6 +61,21 @@ pub(super) fn deployment(
             binaries.insert(name, artefact);
         }
     }
+    let mut ansible = BTreeMap::new();
+    for (name, value) in &deploy.ansible {
+        let known = ["host_", "node_", "monitor_", "sentry_", "prometheus_"]
+            .iter()
+            .any(|role| name.starts_with(role));
+        // What decides who signs and who gets in is the fleet's own to say.
+        let ours = ["host_firewall", "host_ssh", "host_wireguard", "node_instances"]
+            .iter()
+            .any(|v| name.starts_with(v));
+        if !known || ours {
+            return Err(cx.at(value, None, "deploy.ansible", Problem::Variable(name.clone())));
+        }
+        let json = serde_json::to_string(value.get_ref()).expect("what was TOML is JSON");
+        ansible.insert(name.clone(), json);
+    }
     let software = software(cx, raw, fleet)?;
     let (mut access, mut tunnels, mut prometheus, mut watches, mut node_keys) = Default::default();
     for host in &raw.hosts {
@@ -109,6 +124,7 @@ pub(super) fn deployment(
         wireguard_port: deploy.wireguard_port.unwrap_or(WIREGUARD_PORT),
         wireguard_userspace: deploy.wireguard_userspace,
         binaries,
+        ansible,
         software,
         access,
         tunnels,
