@@ -6,6 +6,8 @@
 
 mod access;
 mod cgroup;
+pub mod fleet;
+pub mod recap;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
