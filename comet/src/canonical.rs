@@ -145,6 +145,13 @@ pub fn read(sign_bytes: &[u8]) -> Option<SignBytes> {
     Some(said)
 }
 
+/// Height, round and chain of a vote extension's sign-bytes; `None` when they are not exactly such bytes.
+pub fn read_extension(sign_bytes: &[u8]) -> Option<(i64, i64, String)> {
+    let said = CanonicalVoteExtension::decode_length_delimited(sign_bytes).ok()?;
+    let same = said.encode_length_delimited_to_vec() == sign_bytes;
+    same.then_some((said.height, said.round, said.chain_id))
+}
+
 /// Whether two vote or proposal sign-bytes differ in their timestamp and in nothing else, their form included.
 pub fn differ_only_in_timestamp(a: &[u8], b: &[u8]) -> bool {
     a != b

@@ -1,5 +1,5 @@
 //! The command line: `palisade-signer run | check | status | pause | resume | reload | drain | version | peer-id |
-//! audit-log … | config … | etcd … | key … | state … | yubihsm …`.
+//! audit-log … | config … | etcd … | key … | state … | yubihsm … | frost … | cosign`.
 //!
 //! Exit 0 good, 1 findings or refused, 2 error. Each error says what is wrong and, where there is something to be done, ends
 //! with one line "try: …".
@@ -11,6 +11,8 @@ mod check;
 mod config;
 #[cfg(feature = "etcd")]
 mod etcd;
+#[cfg(feature = "frost")]
+mod frost;
 mod key;
 mod peer_id;
 mod run;
@@ -85,6 +87,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         #[cfg(feature = "etcd")]
         Command::Etcd(command) => etcd::etcd(command),
         Command::Admin(command) => admin::admin(command),
+        #[cfg(feature = "frost")]
+        Command::Cosign { config, log_format } => frost::cosign(&config, log_format),
+        #[cfg(feature = "frost")]
+        Command::Frost(command) => frost::frost(*command),
         Command::Version => {
             println!("palisade-signer {VERSION}");
             Ok(ExitCode::SUCCESS)

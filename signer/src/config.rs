@@ -6,6 +6,8 @@
 
 mod admin;
 mod chain;
+#[cfg(feature = "frost")]
+mod cosigner;
 mod doppelganger;
 mod error;
 mod harden;
@@ -32,6 +34,11 @@ pub use self::{
     store::{ClusterConfig, Endpoint, EtcdConfig, StoreConfig},
 };
 use self::{admin::RawAdmin, chain::RawChain, harden::RawHarden, key::RawKey};
+#[cfg(feature = "frost")]
+pub use self::{
+    cosigner::CosignerConfig,
+    key::{CosignerLink, FrostConfig},
+};
 
 /// The file as written.
 #[derive(Debug, Deserialize)]

@@ -12,6 +12,10 @@ pub mod doppelganger;
 pub mod etcd;
 #[cfg(feature = "etcd")]
 pub mod etcd_cmd;
+#[cfg(feature = "frost")]
+pub mod frost;
+#[cfg(feature = "frost")]
+pub mod frost_cmd;
 mod grpc;
 pub mod harden;
 mod http;

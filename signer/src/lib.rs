@@ -28,6 +28,8 @@ pub mod config;
 pub mod doppelganger;
 #[cfg(feature = "etcd")]
 pub mod etcd;
+#[cfg(feature = "frost")]
+pub mod frost;
 pub mod guard;
 pub mod import;
 pub mod interchange;

@@ -4,6 +4,7 @@
 //! known has no series: a height of 0 would look like a fact.
 
 pub mod etcd;
+pub mod frost;
 pub mod hsm;
 
 use prometheus::{
@@ -11,7 +12,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
-use self::{etcd::EtcdMetrics, hsm::HsmMetrics};
+use self::{etcd::EtcdMetrics, frost::FrostMetrics, hsm::HsmMetrics};
 use crate::mark::Hrs;
 
 /// Buckets from 5 µs to 2.5 s: a local signature takes 0.1 ms, an HSM 100 ms, the budget is 2.5 s.
@@ -72,6 +73,8 @@ pub struct Metrics {
     pub hsm: HsmMetrics,
     /// Marks in etcd.
     pub etcd: EtcdMetrics,
+    /// Threshold keys.
+    pub frost: FrostMetrics,
 }
 
 // === impl Metrics ===
@@ -194,6 +197,7 @@ impl Metrics {
             ),
             hsm: HsmMetrics::new(&registry),
             etcd: EtcdMetrics::new(&registry),
+            frost: FrostMetrics::new(&registry),
             registry,
         };
         gauge(&metrics.registry, "build_info", "Version of the program.", &["version"])
@@ -299,6 +303,9 @@ etcd_lost_races_total counter chain_id
 etcd_requests_total counter tries
 etcd_swap_duration_seconds histogram chain_id
 etcd_up gauge 
+frost_cosigner_errors_total counter cosigner,key,reason
+frost_cosigner_up gauge cosigner,key
+frost_sign_duration_seconds histogram key
 hsm_commands_in_session gauge hsm,key
 hsm_errors_total counter hsm,key,reason
 hsm_log_entries_total counter hsm,key
@@ -358,6 +365,9 @@ vote_extension_resigned_total counter chain_id
         m.etcd.in_use.with_label_values(&["https://h:1"]).set(1);
         m.etcd.first_try(true);
         m.etcd.set_up(true);
+        m.frost.up.with_label_values(&["k", "1"]).set(1);
+        m.frost.errors.with_label_values(&["k", "1", "timeout"]).inc();
+        m.frost.duration.with_label_values(&["k"]).observe(0.1);
         m.reloaded(1_700_000_000);
 
         let mut seen = String::new();

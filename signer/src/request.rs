@@ -151,6 +151,17 @@ impl Request {
         Ok(Self { hrs, timestamp, sign_bytes, extension_size: 0, extension_sign_bytes: None })
     }
 
+    /// What somebody else has made sign-bytes of. `None` when they are not exactly those of a vote or proposal on this chain
+    /// that could have been asked for.
+    pub fn from_sign_bytes(chain_id: &str, sign_bytes: &[u8]) -> Option<Self> {
+        let said = canonical::read(sign_bytes).filter(|said| said.chain_id == chain_id)?;
+        let step = Step::from_message_type(said.r#type)?;
+        let hrs = position(said.height, said.round.try_into().ok()?, step).ok()?;
+        let timestamp = valid_timestamp(Some(said.timestamp)).ok()?;
+        let sign_bytes = sign_bytes.to_vec();
+        Some(Self { hrs, timestamp, sign_bytes, extension_size: 0, extension_sign_bytes: None })
+    }
+
     /// Height, round and step.
     pub fn hrs(&self) -> Hrs {
         self.hrs

@@ -72,6 +72,14 @@ impl Reach {
                     passphrase.iter().for_each(|passphrase| reach.secret(passphrase));
                 }
                 Backend::YubiHsm(config) => reach.yubihsm(config),
+                #[cfg(feature = "frost")]
+                Backend::Frost(crate::config::FrostConfig { group, identity, cosigners }) => {
+                    reach.read.extend([directory(group), directory(identity)]);
+                    let ports = cosigners
+                        .iter()
+                        .filter_map(|link| link.address.rsplit_once(':')?.1.parse::<u16>().ok());
+                    reach.ports.extend(ports);
+                }
                 Backend::Pkcs11(config) => {
                     reach.foreign_code = true;
                     reach.secret(&config.pin);
@@ -113,6 +121,26 @@ impl Reach {
                 NodeAddr::Unix(_) => None,
                 other => other.to_string().rsplit_once(':')?.1.parse::<u16>().ok(),
             }));
+        }
+        reach
+    }
+
+    /// What a cosigner needs. It dials nobody but etcd.
+    #[cfg(feature = "frost")]
+    pub fn of_cosigner(config: &crate::config::CosignerConfig) -> Self {
+        let mut reach = Self {
+            read: SYSTEM.into_iter().map(PathBuf::from).collect(),
+            write: [config.state_dir.clone()].into(),
+            ..Self::default()
+        };
+        reach.read.insert(directory(&config.identity));
+        reach.secret(&config.share);
+        config.passphrase.iter().for_each(|passphrase| reach.secret(passphrase));
+        if let Some(EtcdConfig { cluster: ClusterConfig { endpoints, ca, cert, key }, prefix: _ }) =
+            config.store.etcd()
+        {
+            reach.ports.extend(endpoints.iter().map(|endpoint| endpoint.port).chain([DNS]));
+            reach.read.extend([ca, cert, key].map(|path| directory(path)));
         }
         reach
     }

@@ -49,7 +49,7 @@ fn config_of(dir: &TempDir, table: &str) -> Config {
 }
 
 fn keeper(config: &Config) -> Keeper<impl Storage + use<>> {
-    keeper_of(key::open("own", &config.keys[0].backend, &Metrics::new("t").hsm).unwrap(), config)
+    keeper_of(key::open("own", &config.keys[0].backend, &Metrics::new("t")).unwrap(), config)
 }
 
 fn keeper_of(key: Box<dyn Key>, config: &Config) -> Keeper<impl Storage + use<>> {
@@ -77,8 +77,7 @@ fn signed(answer: Answer) -> Signed {
 
 /// What every backend has to do with every type of key.
 fn suite(config: &Config, key_type: KeyType) {
-    let public =
-        key::open("own", &config.keys[0].backend, &Metrics::new("t").hsm).unwrap().public_key().clone();
+    let public = key::open("own", &config.keys[0].backend, &Metrics::new("t")).unwrap().public_key().clone();
     assert_eq!(public.key_type(), key_type);
     let mut first = keeper(config);
     let mut last = None;
@@ -157,7 +156,7 @@ fn a_signature_computed_wrongly_never_leaves() {
         let config = config(&dir, "backend = 'softsign'\npath = 'k.json'");
         for extensions_only in [false, true] {
             let _ = fs::remove_dir_all(dir.path().join("state"));
-            let key = key::open("own", &config.keys[0].backend, &Metrics::new("t").hsm).unwrap();
+            let key = key::open("own", &config.keys[0].backend, &Metrics::new("t")).unwrap();
             let mut keeper = keeper_of(Box::new(Faulty { key, extensions_only }), &config);
             let prevote = ask(&mut keeper, &requests::prevote(5, 0, 1, 1));
             assert_eq!(matches!(prevote, Answer::Sign(_)), extensions_only, "{key_type}: {prevote:?}");

@@ -5,6 +5,8 @@ mod audit_log;
 mod config;
 #[cfg(feature = "etcd")]
 mod etcd;
+#[cfg(feature = "frost")]
+mod frost;
 mod key;
 mod state;
 pub(crate) mod yubihsm;
@@ -15,6 +17,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 #[cfg(feature = "etcd")]
 pub(crate) use self::etcd::EtcdCommand;
+#[cfg(feature = "frost")]
+pub(crate) use self::frost::{DkgCommand, FrostCommand, ReshareCommand};
 pub(crate) use self::{
     admin::{AdminCommand, Subject},
     audit_log::AuditLogCommand,
@@ -78,6 +82,20 @@ pub(crate) enum Command {
     #[cfg(feature = "etcd")]
     #[command(subcommand)]
     Etcd(EtcdCommand),
+    /// Hold one share of a threshold key and sign with it, for the signers of a configuration, until told to stop.
+    #[cfg(feature = "frost")]
+    Cosign {
+        /// cosigner.toml.
+        #[arg(long)]
+        config: PathBuf,
+        /// How log lines look.
+        #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+        log_format: LogFormat,
+    },
+    /// Make and look after the shares of a threshold key.
+    #[cfg(feature = "frost")]
+    #[command(subcommand)]
+    Frost(Box<FrostCommand>),
     /// Print the version.
     Version,
     /// Make, import and show keys.

@@ -12,13 +12,7 @@ use crate::{
 
 pub(super) fn run(path: &Path, log_format: LogFormat) -> Result<ExitCode, Failure> {
     let config = load(path)?;
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // Fails only where the caller logs already; then its way is kept.
-    let _ = match log_format {
-        LogFormat::Text => logs.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
-        LogFormat::Json => logs.json().try_init(),
-    };
+    logs(log_format);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         use tokio::signal::unix::{SignalKind, signal};
@@ -62,6 +56,17 @@ pub(super) fn run(path: &Path, log_format: LogFormat) -> Result<ExitCode, Failur
             Some(first) => Err(doppelganger(path, first)),
         }
     })
+}
+
+/// Sends the log to standard error from here on.
+pub(super) fn logs(log_format: LogFormat) {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Fails only where the caller logs already; then its way is kept.
+    let _ = match log_format {
+        LogFormat::Text => logs.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+        LogFormat::Json => logs.json().try_init(),
+    };
 }
 
 fn doppelganger(config: &Path, Foreign { chain_id, sighting }: &Foreign) -> Failure {

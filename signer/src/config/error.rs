@@ -54,6 +54,11 @@ pub enum ConfigError {
         /// What is wrong.
         what: String,
     },
+    /// Not the public key of a TLS identity.
+    #[error(
+        "pin {0:?} is not a public key; palisade-signer frost identity FILE, on the machine that is meant, prints it"
+    )]
+    Pin(String),
     /// A key in a YubiHSM that cannot be meant so.
     #[error("key {key:?}: {what}")]
     Hsm {

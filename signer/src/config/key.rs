@@ -1,5 +1,7 @@
 //! `[[key]]`: which key, and where it lives.
 
+#[cfg(feature = "frost")]
+mod frost;
 mod yubihsm;
 
 use std::path::{Path, PathBuf};
@@ -7,6 +9,10 @@ use std::path::{Path, PathBuf};
 use comet::consensus::KeyType;
 use serde::Deserialize;
 
+#[cfg(feature = "frost")]
+use self::frost::RawFrost;
+#[cfg(feature = "frost")]
+pub use self::frost::{CosignerLink, FrostConfig};
 use self::yubihsm::RawYubiHsm;
 pub use self::yubihsm::{Connector, HsmConfig, YubiHsmConfig};
 use crate::config::ConfigError;
@@ -35,6 +41,8 @@ pub(super) enum RawKey {
         paths: Option<Vec<PathBuf>>,
     },
     Yubihsm(Box<RawYubiHsm>),
+    #[cfg(feature = "frost")]
+    Frost(Box<RawFrost>),
 }
 
 /// How a key file is encrypted. Said, and not looked up in the file: a key that is meant to be encrypted and is not, is refused.
@@ -67,6 +75,9 @@ pub enum Backend {
     YubiHsm(Box<YubiHsmConfig>),
     /// A token behind a PKCS#11 module.
     Pkcs11(Pkcs11Config),
+    /// A threshold key: cosigners elsewhere.
+    #[cfg(feature = "frost")]
+    Frost(FrostConfig),
 }
 
 /// Where a secret text comes from. Never from the command line or the environment, which others can read.
@@ -115,6 +126,8 @@ impl Backend {
             Self::Softsign { .. } => "softsign",
             Self::YubiHsm(_) => "yubihsm",
             Self::Pkcs11(_) => "pkcs11",
+            #[cfg(feature = "frost")]
+            Self::Frost(_) => "frost",
         }
     }
 }
@@ -126,6 +139,8 @@ impl RawKey {
         match self {
             Self::Softsign { name, .. } | Self::Pkcs11 { name, .. } => name,
             Self::Yubihsm(raw) => &raw.name,
+            #[cfg(feature = "frost")]
+            Self::Frost(raw) => &raw.name,
         }
     }
 
@@ -149,6 +164,11 @@ impl RawKey {
             Self::Yubihsm(raw) => {
                 let (name, config) = raw.resolve(dir)?;
                 Ok(KeyConfig { name, backend: Backend::YubiHsm(Box::new(config)) })
+            }
+            #[cfg(feature = "frost")]
+            Self::Frost(raw) => {
+                let (name, config) = raw.resolve(dir)?;
+                Ok(KeyConfig { name, backend: Backend::Frost(config) })
             }
             Self::Pkcs11 {
                 name,
@@ -189,7 +209,7 @@ impl RawKey {
     }
 }
 
-fn source(
+pub(super) fn source(
     key: &str,
     dir: &Path,
     [file_field, credential_field]: [&str; 2],

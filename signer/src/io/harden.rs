@@ -42,10 +42,14 @@ pub fn process() {
 
 /// Puts up the walls that the configuration wants, around this thread and all that it starts from now on.
 pub(crate) fn walls(config: &Config, source: Option<&Path>) -> Walls {
+    around(Reach::of(config, source), config.harden.landlock, config.harden.seccomp)
+}
+
+/// The same around whatever is in this reach.
+pub(crate) fn around(reach: Reach, landlock: bool, seccomp: bool) -> Walls {
     let mut walls = Walls::default();
-    let reach = Reach::of(config, source);
     let landlock: Result<_, String> = match &reach.unknown {
-        _ if !config.harden.landlock => Err("off, as configured".into()),
+        _ if !landlock => Err("off, as configured".into()),
         Some(why) => Err(format!("off, because {why}")),
         None => match reach::only(&reach) {
             Ok(RulesetStatus::FullyEnforced) => Ok("on"),
@@ -54,7 +58,7 @@ pub(crate) fn walls(config: &Config, source: Option<&Path>) -> Walls {
             Err(error) => Err(format!("off, because it failed: {error}")),
         },
     };
-    let seccomp: Result<_, String> = match config.harden.seccomp {
+    let seccomp: Result<_, String> = match seccomp {
         false => Err("off, as configured".into()),
         true => {
             let (otherwise, on) = match reach.foreign_code {

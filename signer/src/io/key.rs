@@ -1,5 +1,7 @@
 //! Key backends, one file each.
 
+#[cfg(feature = "frost")]
+pub mod frost;
 pub mod pkcs11;
 pub mod sealed;
 pub mod softsign;
@@ -21,7 +23,7 @@ use crate::{
         secret_file::SecretFileError,
     },
     key::Key,
-    metrics::hsm::HsmMetrics,
+    metrics::Metrics,
 };
 
 /// Text of the self-test. It is no delimited protobuf of any vote, proposal or extension.
@@ -50,6 +52,10 @@ pub enum OpenKeyError {
     /// A key in hardware.
     #[error(transparent)]
     Hsm(#[from] OpenHsmError),
+    /// A threshold key.
+    #[cfg(feature = "frost")]
+    #[error(transparent)]
+    Frost(#[from] frost::OpenFrostError),
 }
 
 /// What can be known of a key without using it.
@@ -64,13 +70,15 @@ pub struct Glance {
 }
 
 /// Opens the key of a backend to sign with; `name` is its name in metrics and logs.
-pub fn open(name: &str, backend: &Backend, hsm: &HsmMetrics) -> Result<Box<dyn Key>, OpenKeyError> {
+pub fn open(name: &str, backend: &Backend, metrics: &Metrics) -> Result<Box<dyn Key>, OpenKeyError> {
     match backend {
         Backend::Softsign { source, passphrase } => {
             Ok(Box::new(Softsign::open(source, passphrase.as_ref())?))
         }
         Backend::Pkcs11(config) => Ok(Box::new(Pkcs11Key::open(config)?)),
-        Backend::YubiHsm(config) => Ok(Box::new(YubiHsm::open(name, config, hsm)?)),
+        Backend::YubiHsm(config) => Ok(Box::new(YubiHsm::open(name, config, &metrics.hsm)?)),
+        #[cfg(feature = "frost")]
+        Backend::Frost(config) => Ok(Box::new(frost::FrostKey::open(name, config, &metrics.frost)?)),
     }
 }
 
@@ -83,6 +91,8 @@ pub fn glance(backend: &Backend) -> Result<Glance, OpenKeyError> {
     match backend {
         Backend::Softsign { source, passphrase } => Ok(of(&Softsign::open(source, passphrase.as_ref())?)),
         Backend::Pkcs11(config) => Ok(of(&Pkcs11Key::open(config)?)),
+        #[cfg(feature = "frost")]
+        Backend::Frost(config) => Ok(of(&frost::FrostKey::open("", config, &Metrics::new("").frost)?)),
         Backend::YubiHsm(config) => {
             let seen = inspect(config)?;
             Ok(Glance { public_key: seen.public_key, findings: seen.findings, remarks: seen.remarks })
@@ -103,6 +113,8 @@ impl OpenKeyError {
             Self::Pkcs11(error) => error.remedy(),
             Self::Content { .. } | Self::SelfTest => None,
             Self::Hsm(hsm) => hsm.remedy(),
+            #[cfg(feature = "frost")]
+            Self::Frost(error) => error.remedy(),
         }
     }
 }

@@ -106,8 +106,7 @@ pub enum StartError {
 
 pub(super) fn open_key(config: &Config, name: &str, metrics: &Metrics) -> Result<Box<dyn Key>, StartError> {
     let key = config.keys.iter().find(|key| key.name == name).expect("the plan names keys of this file");
-    key::open(name, &key.backend, &metrics.hsm)
-        .map_err(|source| StartError::Key { name: name.into(), source })
+    key::open(name, &key.backend, metrics).map_err(|source| StartError::Key { name: name.into(), source })
 }
 
 /// What is open for a chain.
