@@ -16,6 +16,8 @@ use crate::node::Link;
 /// A running signer, ended by its own id whatever happens, with one link for each of its chains.
 pub(crate) struct Contender {
     child: Child,
+    /// What it works with, ended after it.
+    beside: Vec<Child>,
     pub(crate) links: Vec<Link>,
     /// From the start of the process to the first answer.
     pub(crate) ready: Duration,
@@ -24,8 +26,10 @@ pub(crate) struct Contender {
 
 impl Drop for Contender {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        for child in std::iter::once(&mut self.child).chain(&mut self.beside) {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
@@ -64,6 +68,52 @@ impl Contender {
         Self::start(&program, &["run", "--config", "signer.toml"], home, &listeners)
     }
 
+    /// palisade-signer with one chain and a threshold key, two of three cosigners, all on this machine.
+    pub(crate) fn threshold() -> Result<Self> {
+        let home = tempfile::tempdir()?;
+        let (at, id, listeners) = (home.path(), chain(0), listeners(1)?);
+        let program = std::env::current_exe()?.with_file_name("palisade-signer");
+        let identity = |file: &str| -> Result<String> {
+            let output = Command::new(&program).args(["frost", "identity", file]).current_dir(at).output()?;
+            Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+        };
+        run(&program, at, &["key", "generate", "key.json"])?;
+        run(
+            &program,
+            at,
+            &["frost", "split", "key.json", "--threshold", "2", "--of", "3", "--out", "shares"],
+        )?;
+        let signer = identity("identity.json")?;
+        let (mut beside, mut cosigners) = (Vec::new(), Vec::new());
+        for n in 1..=3 {
+            let (address, pin) = (palisade_tests::ports::address(), identity(&format!("identity-{n}.json"))?);
+            let file = format!("cosigner-{n}.toml");
+            let config = format!(
+                "listen = \"{address}\"\nstate_dir = \"state-{n}\"\nidentity = \"identity-{n}.json\"\n\
+                 share = \"shares/share-{n}.json\"\nsigners = [\"{signer}\"]\nchains = [\"{id}\"]\n"
+            );
+            std::fs::write(at.join(&file), config)?;
+            run(&program, at, &["frost", "floor", "--config", &file, "--chain", &id, "--height", "0"])?;
+            let quiet = || Stdio::null();
+            let mut cosigner = Command::new(&program);
+            cosigner.args(["cosign", "--config", &file]).current_dir(at).stdout(quiet()).stderr(quiet());
+            beside.push(cosigner.spawn()?);
+            cosigners.push(format!("{{ id = {n}, address = \"{address}\", pin = \"{pin}\" }}"));
+        }
+        let config = format!(
+            "state_dir = \"state\"\nlisten = \"127.0.0.1:0\"\n\n[[key]]\nname = \"k\"\nbackend = \"frost\"\n\
+             group = \"shares/group.json\"\nidentity = \"identity.json\"\ncosigners = [{}]\n\n\
+             [[chain]]\nid = \"{id}\"\nkey = \"k\"\nnodes = [\"tcp://127.0.0.1:{}\"]\n",
+            cosigners.join(", "),
+            listeners[0].local_addr()?.port()
+        );
+        std::fs::write(at.join("signer.toml"), config)?;
+        run(&program, at, &["state", "init", "--config", "signer.toml", "--chain", &id, "--height", "0"])?;
+        let mut contender = Self::start(&program, &["run", "--config", "signer.toml"], home, &listeners)?;
+        contender.beside = beside;
+        Ok(contender)
+    }
+
     /// tmkms with one chain; `None` where nobody has it.
     pub(crate) fn tmkms() -> Result<Option<Self>> {
         let Some(program) = std::env::var_os("PALISADE_BENCH_TMKMS").map(PathBuf::from) else {
@@ -94,7 +144,8 @@ impl Contender {
             .stderr(Stdio::null())
             .spawn()
             .with_context(|| format!("starting {}", program.display()))?;
-        let mut contender = Self { child, links: Vec::new(), ready: Duration::ZERO, _home: home };
+        let mut contender =
+            Self { child, beside: Vec::new(), links: Vec::new(), ready: Duration::ZERO, _home: home };
         for (index, listener) in listeners.iter().enumerate() {
             let mut link = Link::shake_hands(listener.accept()?.0)?;
             link.ask(&Message::of(Sum::PubKeyRequest(PubKeyRequest { chain_id: chain(index) })))?;

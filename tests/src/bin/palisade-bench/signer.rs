@@ -1,4 +1,5 @@
-//! Signatures socket to socket, one after another: palisade-signer, and tmkms where there is one, each in turn with the floor.
+//! Signatures socket to socket, one after another: palisade-signer with a key in a file and with a threshold
+//! key (three cosigners on the same machine), and tmkms where there is one, each in turn with the floor.
 
 use std::time::{Duration, Instant};
 
@@ -74,6 +75,7 @@ pub(crate) fn measure(count: usize) -> Result<()> {
         Some(tmkms) => runners.push(Runner::new("tmkms 0.15", tmkms)?),
         None => println!("SKIPPED: tmkms beside it (it is not installed; tests/bench says why)\n"),
     }
+    runners.push(Runner::new("palisade-signer, FROST 2 of 3 (durable)", Contender::threshold()?)?);
     let floor = floor::measure(count, |share| runners.iter_mut().try_for_each(|runner| runner.sign(share)))?;
     println!(
         "signers, softsign, socket to socket ({count} each)   p50 µs   p99 µs    per s  CPU µs  RSS MiB  / floor  start ms"
