@@ -41,7 +41,7 @@ pub fn parse_back(file: &File) -> Result<(), ParseBackError> {
         }
         Part::Watch if file.target == WATCH_FLEET => resolve(&file.text).map(drop).map_err(|e| e.to_string()),
         // Units and the system's own files have no reader here: ansible/check has systemd-analyze, nft, sshd and promtool read them.
-        Part::Host | Part::Watch | Part::Prometheus => Ok(()),
+        Part::Host | Part::Watch | Part::Etcd | Part::Prometheus => Ok(()),
         Part::Signer | Part::Monitor | Part::Node if !file.target.ends_with(".toml") => Ok(()),
         // A node takes any TOML; `render::node` has read it back as the audit does.
         Part::Signer | Part::Monitor | Part::Node => {

@@ -28,6 +28,8 @@ pub enum Turn {
     Validator,
     /// Monitors, Prometheus.
     Monitor,
+    /// Members of etcd, one by one: each is healthy again before the next.
+    Etcd,
     /// Signers, last.
     Signer,
 }

@@ -29,6 +29,8 @@ pub enum Part {
     Signer,
     /// `palisade-monitor`
     Monitor,
+    /// A member of etcd.
+    Etcd,
     /// `palisade-sentry watch`
     Watch,
     /// Prometheus and Alertmanager.

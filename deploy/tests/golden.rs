@@ -48,6 +48,11 @@ fn signer_served() {
 }
 
 #[test]
+fn several_signers() {
+    same("fleet-etcd.rendered.txt", &rendered("examples/fleet-etcd.toml"));
+}
+
+#[test]
 fn two_chains() {
     same("two-chains.rendered.txt", &rendered("sentry/tests/fleets/two-chains.toml"));
 }

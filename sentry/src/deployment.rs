@@ -21,7 +21,10 @@ pub struct Deployment {
     pub wireguard_port: u16,
     /// Use wireguard-go, where the kernel has no WireGuard.
     pub wireguard_userspace: bool,
-    /// Our daemons, by program name.
+    /// Folder with `ca.pem`, and `<host>.pem` and `<host>.key` of every member of etcd, relative to the fleet file; keys best
+    /// encrypted by Vault.
+    pub etcd_tls: Option<String>,
+    /// Our daemons and etcd, by program name.
     pub binaries: BTreeMap<&'static str, Artefact>,
     /// What nodes run, by chain id.
     pub software: BTreeMap<String, Software>,

@@ -80,6 +80,14 @@ pub enum Problem {
     NoSigner(String),
     #[error("no node is signed by key \"{0}\"")]
     UnusedKey(String),
+    #[error("the host has no inner address")]
+    NoInnerAddress(&'static str),
+    #[error("key \"{0}\" is stored in etcd, and no host has [host.etcd]")]
+    NoEtcd(String),
+    #[error("no key is stored in etcd")]
+    UnusedEtcd,
+    #[error("{from} cannot reach the etcd member on {to}")]
+    FarEtcd { from: String, to: String },
     #[error("two listeners at {address}: {first} and {second}")]
     PortTaken { address: String, first: String, second: String },
     #[error("the signer on {signer} cannot reach the privval port of {node}{at}")]
@@ -130,10 +138,15 @@ impl Problem {
             Self::WrongChain { node_chain, .. } => {
                 format!("use a key declared with chain = \"{node_chain}\"")
             }
-            Self::NoSigner(key) => format!("add [host.signer] with keys = [\"{key}\"] to exactly one host"),
+            Self::NoSigner(key) => {
+                format!("add [host.signer] with keys = [\"{key}\"]; where it names its nodes, this host is one of them")
+            }
+            Self::NoInnerAddress(what) => format!("add {what}"),
+            Self::NoEtcd(_) => "add [host.etcd] to three hosts of three sites, or remove store = \"etcd\"".into(),
+            Self::UnusedEtcd => "add store = \"etcd\" to a key, or remove [host.etcd]".into(),
             Self::UnusedKey(key) => format!("add signed_by = \"{key}\" to a node, or remove the key"),
             Self::PortTaken { .. } => "give one of them other [host.node.ports]".into(),
-            Self::Unreachable { .. } => {
+            Self::Unreachable { .. } | Self::FarEtcd { .. } => {
                 "give both hosts a wireguard address (or one private network: same provider and site)".into()
             }
             Self::Blind { chain, .. } => format!(

@@ -34,6 +34,7 @@ pub struct Fleet {
     pub(crate) settings: BTreeMap<NodeName, Settings>,
     pub(crate) signers: Vec<Signer>,
     pub(crate) monitors: Vec<Monitor>,
+    pub(crate) etcd: Vec<Member>,
     pub(crate) links: Vec<Link>,
     pub(crate) deployment: Option<Deployment>,
     pub(crate) source: String,
@@ -67,6 +68,19 @@ pub struct Key {
     pub backend: String,
     /// Path on the signer's host, relative to its configuration.
     pub path: String,
+    /// Whether its mark is shared in etcd, so that several signers may hold it.
+    pub shared: bool,
+}
+
+/// A member of the etcd cluster in which signers share marks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Host name.
+    pub host: String,
+    /// Where signers dial it, with mutual TLS.
+    pub client: Listen,
+    /// Where the other members dial it.
+    pub peer: Listen,
 }
 
 /// A machine.
@@ -160,6 +174,8 @@ pub struct Signer {
     pub standby: Vec<String>,
     /// Whether every decision is written to `audit.log` beside the marks.
     pub audit_log: bool,
+    /// Hosts whose nodes it serves, sorted; without it every node of its keys.
+    pub nodes: Option<Vec<String>>,
     /// Metrics and health.
     pub listen: Listen,
 }
@@ -250,6 +266,11 @@ impl Fleet {
         &self.signers
     }
 
+    /// Members of the etcd cluster by host.
+    pub fn etcd(&self) -> &[Member] {
+        &self.etcd
+    }
+
     /// Monitors by host.
     pub fn monitors(&self) -> &[Monitor] {
         &self.monitors
@@ -280,6 +301,14 @@ pub struct View<'a> {
     pub settings: &'a Settings,
     /// The machine under it.
     pub host: &'a Host,
+}
+
+impl Signer {
+    /// Whether it dials this node: one of its keys signs for it, and it is among those that it serves.
+    pub fn serves(&self, node: &Node) -> bool {
+        node.signed_by.as_ref().is_some_and(|key| self.keys.contains(key))
+            && self.nodes.as_ref().is_none_or(|hosts| hosts.contains(&node.name.host))
+    }
 }
 
 impl Node {

@@ -56,7 +56,7 @@ pub use deployment::Deployment;
 pub use duty::{Duties, duties};
 pub use error::{FleetError, Place, Problem};
 pub use finding::{Finding, Severity, Source, Subject};
-pub use fleet::{Chain, Fleet, Host, Key, Monitor, Node, NodeName, Ports, Role, Signer, View};
+pub use fleet::{Chain, Fleet, Host, Key, Member, Monitor, Node, NodeName, Ports, Role, Signer, View};
 pub use link::{Link, Party, Speech};
 pub use listen::{Exposure, Listen, ListenError};
 pub use node_line::{LineError, NodeLine};

@@ -16,6 +16,8 @@ pub enum Party {
     Signer(String),
     /// The monitor on this host.
     Monitor(String),
+    /// The etcd member on this host.
+    Etcd(String),
     /// A node that is not ours.
     Outside(NodeId),
 }
@@ -31,6 +33,10 @@ pub enum Speech {
     Rpc,
     /// The Cosmos SDK's gRPC.
     Grpc,
+    /// Marks, between signers and etcd.
+    Etcd,
+    /// What members of etcd say to each other.
+    EtcdPeer,
 }
 
 /// `from` dials `to` at `address`.
@@ -46,6 +52,15 @@ pub struct Link {
     pub address: String,
 }
 
+/// Two that must reach each other, and no network joins them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// A signer and a node of its key.
+    Node(Unreachable),
+    /// A signer or a member, and a member.
+    Member { from: String, to: String },
+}
+
 /// A signer that no network joins with a node of its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unreachable {
@@ -55,9 +70,10 @@ pub(crate) struct Unreachable {
 }
 
 /// Every link of the fleet, sorted.
-pub(crate) fn links(fleet: &Fleet) -> Result<Vec<Link>, Unreachable> {
+pub(crate) fn links(fleet: &Fleet) -> Result<Vec<Link>, Lost> {
     let mut links = p2p(fleet);
-    links.extend(privval(fleet)?);
+    links.extend(privval(fleet).map_err(Lost::Node)?);
+    links.extend(etcd(fleet)?);
     links.extend(queries(fleet));
     links.sort();
     Ok(links)
@@ -86,9 +102,7 @@ fn p2p(fleet: &Fleet) -> Vec<Link> {
 fn privval(fleet: &Fleet) -> Result<Vec<Link>, Unreachable> {
     let mut links = Vec::new();
     for signer in &fleet.signers {
-        for view in
-            fleet.views().filter(|v| v.node.signed_by.as_ref().is_some_and(|k| signer.keys.contains(k)))
-        {
+        for view in fleet.views().filter(|v| signer.serves(v.node)) {
             let listen = view.settings.priv_validator_laddr.value.as_ref();
             let address = match listen {
                 Some(Listen::Unix(path)) if view.host.name == signer.host => Some(format!("unix://{path}")),
@@ -101,6 +115,25 @@ fn privval(fleet: &Fleet) -> Result<Vec<Link>, Unreachable> {
             };
             let (from, to) = (Party::Signer(signer.host.clone()), Party::Node(view.node.name.clone()));
             links.push(Link { from, to, speech: Speech::Privval, address });
+        }
+    }
+    Ok(links)
+}
+
+/// Every signer of a shared key dials every member, and every member every other.
+fn etcd(fleet: &Fleet) -> Result<Vec<Link>, Lost> {
+    let mut links = Vec::new();
+    let shared = |name: &String| fleet.keys.get(name).is_some_and(|key| key.shared);
+    let signers = fleet.signers.iter().filter(|s| s.keys.iter().chain(&s.standby).any(shared));
+    let signers = signers.map(|s| (Party::Signer(s.host.clone()), &s.host, Speech::Etcd));
+    let members = fleet.etcd.iter().map(|m| (Party::Etcd(m.host.clone()), &m.host, Speech::EtcdPeer));
+    for (from, host, speech) in signers.chain(members) {
+        for member in fleet.etcd.iter().filter(|member| from != Party::Etcd(member.host.clone())) {
+            let listen = if speech == Speech::Etcd { &member.client } else { &member.peer };
+            let address = dial(&fleet.hosts[host], &fleet.hosts[&member.host], listen);
+            let lost = || Lost::Member { from: host.clone(), to: member.host.clone() };
+            let address = format!("https://{}", address.ok_or_else(lost)?);
+            links.push(Link { from: from.clone(), to: Party::Etcd(member.host.clone()), speech, address });
         }
     }
     Ok(links)
@@ -139,6 +172,7 @@ impl fmt::Display for Party {
             Self::Node(name) => write!(f, "{name}"),
             Self::Signer(host) => write!(f, "signer on {host}"),
             Self::Monitor(host) => write!(f, "monitor on {host}"),
+            Self::Etcd(host) => write!(f, "etcd on {host}"),
             Self::Outside(id) => write!(f, "outside peer {id}"),
         }
     }
@@ -151,6 +185,8 @@ impl fmt::Display for Speech {
             Self::Privval => "privval",
             Self::Rpc => "rpc",
             Self::Grpc => "grpc",
+            Self::Etcd => "etcd",
+            Self::EtcdPeer => "etcd peer",
         })
     }
 }

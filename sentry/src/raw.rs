@@ -51,6 +51,7 @@ pub(crate) struct RawKey {
     pub(crate) chain: Spanned<String>,
     pub(crate) backend: Spanned<String>,
     pub(crate) path: Spanned<String>,
+    pub(crate) store: Option<Spanned<String>>,
 }
 
 /// `[[host]]`: one machine.
@@ -68,6 +69,7 @@ pub(crate) struct RawHost {
     pub(crate) nodes: Vec<RawNode>,
     pub(crate) signer: Option<RawSigner>,
     pub(crate) monitor: Option<RawMonitor>,
+    pub(crate) etcd: Option<RawEtcd>,
     pub(crate) ssh: Option<RawSsh>,
     pub(crate) tunnel: Option<RawTunnel>,
     pub(crate) prometheus: Option<RawPrometheus>,
@@ -105,8 +107,14 @@ pub(crate) struct RawSigner {
     pub(crate) standby: Vec<Spanned<String>>,
     #[serde(default)]
     pub(crate) audit_log: bool,
+    pub(crate) nodes: Option<Vec<Spanned<String>>>,
     pub(crate) listen: Option<Spanned<String>>,
 }
+
+/// `[host.etcd]`: a member of the cluster in which signers share marks. Nothing in it is to be chosen.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawEtcd {}
 
 /// `[host.monitor]`
 #[derive(Clone, Debug, Deserialize)]

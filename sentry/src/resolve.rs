@@ -40,6 +40,7 @@ pub fn resolve(text: &str) -> Result<Fleet, FleetError> {
     let keys = hosts::keys(&cx, &raw.keys, &chains)?;
     let hosts = hosts::hosts(&cx, &raw.hosts)?;
     let (signers, monitors) = daemons::daemons(&cx, &raw.hosts, &hosts, &chains, &keys)?;
+    let etcd = daemons::etcd(&cx, &raw.hosts, &hosts, &keys)?;
     let nodes = nodes::nodes(&cx, &raw.hosts, &hosts, &chains, &keys)?;
     let mut fleet = Fleet {
         chains,
@@ -49,6 +50,7 @@ pub fn resolve(text: &str) -> Result<Fleet, FleetError> {
         settings: BTreeMap::new(),
         signers,
         monitors,
+        etcd,
         links: Vec::new(),
         deployment: None,
         source: text.to_owned(),
@@ -120,7 +122,14 @@ impl Context<'_> {
     }
 }
 
-fn unreachable(lost: link::Unreachable) -> FleetError {
+fn unreachable(lost: link::Lost) -> FleetError {
+    let lost = match lost {
+        link::Lost::Node(lost) => lost,
+        link::Lost::Member { from, to } => {
+            let place = Place { host: Some(to.clone()), key: Some("etcd"), line: None };
+            return Problem::FarEtcd { from, to }.at(place);
+        }
+    };
     let at = lost.listen.map(|l| format!(" at {l}")).unwrap_or_default();
     let place = Place { host: Some(lost.node.host.clone()), key: Some("node.signed_by"), line: None };
     Problem::Unreachable { signer: lost.signer, node: lost.node, at }.at(place)

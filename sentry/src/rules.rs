@@ -13,6 +13,9 @@ mod certificate_names_no_validator;
 mod config_keys_known;
 mod config_values_read;
 mod double_sign_check_on;
+mod etcd_apart_from_nodes;
+mod etcd_members_odd;
+mod etcd_on_different_sites;
 mod every_book_was_read;
 mod evm_rpc_not_public;
 mod grpc_not_public_on_validator;
@@ -109,6 +112,9 @@ pub const ALL: &[Rule] = &[
     config_keys_known::RULE,
     config_values_read::RULE,
     double_sign_check_on::RULE,
+    etcd_apart_from_nodes::RULE,
+    etcd_members_odd::RULE,
+    etcd_on_different_sites::RULE,
     every_book_was_read::RULE,
     evm_rpc_not_public::RULE,
     grpc_not_public_on_validator::RULE,

@@ -30,7 +30,7 @@ fn fleet(path: &str) -> palisade_sentry::Fleet {
 
 #[test]
 fn examples_are_clean() {
-    for example in ["fleet-classic", "fleet-signer-served"] {
+    for example in ["fleet-classic", "fleet-signer-served", "fleet-etcd"] {
         let fleet = fleet(&format!("../examples/{example}.toml"));
         let report = audit(&fleet);
         assert_eq!(report.findings, [], "{example}");

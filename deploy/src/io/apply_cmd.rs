@@ -302,8 +302,7 @@ impl Run<'_> {
                 std::thread::sleep(SAMPLE);
             }
             let signer = self.fleet.signers().iter().find(|s| s.host == host.host);
-            let served = |key: &String| signer.is_some_and(|s| s.keys.contains(key));
-            for view in self.fleet.views().filter(|v| v.node.signed_by.as_ref().is_some_and(served)) {
+            for view in self.fleet.views().filter(|v| signer.is_some_and(|s| s.serves(v.node))) {
                 self.node_passes(view, false)?;
             }
         }

@@ -118,7 +118,8 @@ fn turn(fleet: &Fleet, host: &str) -> Turn {
         Role::Rpc | Role::Seed => Turn::Rpc,
     });
     let signer = fleet.signers().iter().filter(|s| s.host == host).map(|_| Turn::Signer);
-    nodes.chain(signer).max().unwrap_or(Turn::Monitor)
+    let member = fleet.etcd().iter().filter(|m| m.host == host).map(|_| Turn::Etcd);
+    nodes.chain(signer).chain(member).max().unwrap_or(Turn::Monitor)
 }
 
 fn host_plan(fleet: &Fleet, of: &Deployment, tree: &Tree, host: &str, observed: &Observed) -> HostPlan {
@@ -229,6 +230,7 @@ fn programs<'f>(fleet: &'f Fleet, of: &'f Deployment, host: &str) -> Vec<Program
         ("palisade-signer", SIGNER, fleet.signers().iter().any(|s| s.host == host)),
         ("palisade-monitor", "palisade-monitor.service", fleet.monitors().iter().any(|m| m.host == host)),
         ("palisade-sentry", "palisade-sentry-watch.service", of.watches.contains_key(host)),
+        ("etcd", "palisade-etcd.service", fleet.etcd().iter().any(|m| m.host == host)),
     ];
     for (name, unit, _) in own.into_iter().filter(|(.., here)| *here) {
         let (path, unit) = (format!("/usr/local/bin/{name}"), unit.to_owned());

@@ -13,6 +13,7 @@ pub fn text(plan: &Plan, diffs: bool) -> String {
             Turn::Rpc => "rpc",
             Turn::Validator => "validator",
             Turn::Monitor => "monitor",
+            Turn::Etcd => "etcd",
             Turn::Signer => "signer",
         };
         let calm = host.is_empty() && host.notes.is_empty();

@@ -98,18 +98,25 @@ fn dials(fleet: &Fleet) -> Vec<Dial<'_>> {
     let mut dials = Vec::new();
     let host = |name: &str| fleet.host(name).expect("names inside a fleet resolve");
     for link in fleet.links() {
-        let Party::Node(to) = &link.to else { continue };
         let from = match &link.from {
             Party::Node(node) => &node.host,
-            Party::Signer(host) | Party::Monitor(host) => host,
+            Party::Signer(host) | Party::Monitor(host) | Party::Etcd(host) => host,
             Party::Outside(_) => continue,
         };
+        if let Party::Etcd(to) = &link.to {
+            let member = fleet.etcd().iter().find(|m| m.host == *to).expect("names inside a fleet resolve");
+            let listen = if link.speech == Speech::Etcd { &member.client } else { &member.peer };
+            let what = format!("{} on {to} from {from}", link.speech);
+            dials.push(Dial { what, from: host(from), to: host(to), listen: Cow::Borrowed(listen) });
+        }
+        let Party::Node(to) = &link.to else { continue };
         let Some(view) = fleet.view(to) else { continue };
         let listen = match link.speech {
             Speech::P2p => Some(&view.settings.p2p_laddr.value),
             Speech::Privval => view.settings.priv_validator_laddr.value.as_ref(),
             Speech::Rpc => view.settings.rpc_laddr.value.as_ref(),
             Speech::Grpc => view.settings.grpc_address.value.as_ref(),
+            Speech::Etcd | Speech::EtcdPeer => None,
         };
         if let Some(listen) = listen {
             let what = format!("{} of {} from {from}", link.speech, to.chain);

@@ -31,6 +31,7 @@ pub(crate) fn inventory(
         put(group, &node.name.host);
     }
     fleet.signers().iter().for_each(|signer| put("signers", &signer.host));
+    fleet.etcd().iter().for_each(|member| put("etcd", &member.host));
     fleet.monitors().iter().for_each(|monitor| put("monitors", &monitor.host));
     of.watches.keys().for_each(|host| put("monitors", host));
     of.prometheus.keys().for_each(|host| put("prometheus", host));
@@ -39,7 +40,7 @@ pub(crate) fn inventory(
         let _ = writeln!(text, "    {host}:");
     }
     text.push_str("  children:\n");
-    for group in ["validators", "sentries", "rpcs", "seeds", "signers", "monitors", "prometheus"] {
+    for group in ["validators", "sentries", "rpcs", "seeds", "signers", "monitors", "prometheus", "etcd"] {
         let mut members = groups.remove(group).unwrap_or_default();
         members.sort_unstable();
         members.dedup();

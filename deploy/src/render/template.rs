@@ -51,6 +51,7 @@ fn templates() -> Vec<Template> {
     let signer: fn(&Map<String, Value>) -> bool = |v| v.contains_key("signer_config_src");
     let usb: fn(&Map<String, Value>) -> bool = |v| v.get("signer_usb") == Some(&Value::Bool(true));
     let monitor: fn(&Map<String, Value>) -> bool = |v| v.contains_key("monitor_config_src");
+    let etcd: fn(&Map<String, Value>) -> bool = |v| v.contains_key("etcd_name");
     let watch: fn(&Map<String, Value>) -> bool = |v| v.contains_key("sentry_config_src");
     let prometheus: fn(&Map<String, Value>) -> bool = |v| v.contains_key("prometheus_scrapes");
     let host = Part::Host;
@@ -146,6 +147,22 @@ fn templates() -> Vec<Template> {
             monitor,
         ),
         make(
+            Part::Etcd,
+            role!("etcd", "etcd.yml.j2"),
+            "/etc/palisade/etcd/etcd.yml",
+            "0640",
+            Some("palisade-etcd.service"),
+            etcd,
+        ),
+        make(
+            Part::Etcd,
+            role!("etcd", "palisade-etcd.service.j2"),
+            "/usr/local/lib/systemd/system/palisade-etcd.service",
+            "0644",
+            Some("palisade-etcd.service"),
+            etcd,
+        ),
+        make(
             Part::Watch,
             role!("sentry", "palisade-sentry-watch.service.j2"),
             "/usr/local/lib/systemd/system/palisade-sentry-watch.service",
@@ -226,7 +243,11 @@ impl Engine {
             let mut context = defaults.clone();
             context.extend(vars.clone());
             let text = self.text(host, template.target, template.target, &context)?;
-            let group = if template.mode == "0640" { "prometheus" } else { "root" };
+            let group = match (template.mode, template.part) {
+                ("0640", Part::Etcd) => "palisade-etcd",
+                ("0640", _) => "prometheus",
+                _ => "root",
+            };
             files.push(File {
                 host: host.to_owned(),
                 part: template.part,

@@ -97,9 +97,16 @@ pub(crate) fn variables(
         set("signer_binary_src", json!(own_path(&of.binaries["palisade-signer"])));
         set("signer_config_src", json!(in_tree(&host.name, tree::SIGNER_TOML)));
         let standby = signer.standby.iter().map(|key| format!("{key} (standby on {})", signer.host));
-        set("signer_keys", signer.keys.iter().cloned().chain(standby).collect());
+        // The collection wants each name once: a shared key is another one on each of its hosts.
+        let held = signer.keys.iter().map(|key| match fleet.key(key) {
+            Some(of) if of.shared => format!("{key} (shared, on {})", signer.host),
+            _ => key.clone(),
+        });
+        set("signer_keys", held.chain(standby).collect());
         let mut allowed = vec!["localhost".to_owned()];
-        let ours = |rule: &&super::flows::Outgoing| rule.what.starts_with("privval of ");
+        let ours = |rule: &&super::flows::Outgoing| {
+            rule.what.starts_with("privval of ") || rule.what.starts_with("etcd on ")
+        };
         let dialled = flows.outgoing.get(&host.name).into_iter().flatten().filter(ours);
         allowed.extend(dialled.map(|rule| rule.to.to_string()));
         let port = port(&signer.listen);
@@ -113,6 +120,15 @@ pub(crate) fn variables(
             "signer_usb",
             json!(keys.into_iter().any(|key| key.backend == "yubihsm" && key.path.starts_with("usb"))),
         );
+    }
+    if let (Some(member), Some(tls)) = (fleet.etcd().iter().find(|m| m.host == host.name), &of.etcd_tls) {
+        set("etcd_binary_src", json!(own_path(&of.binaries["etcd"])));
+        set("etcd_name", json!(member.host));
+        set("etcd_token", json!("palisade"));
+        set("etcd_members", members(fleet));
+        set("etcd_ca_src", json!(format!("{OWN}/{tls}/ca.pem")));
+        set("etcd_cert_src", json!(format!("{OWN}/{tls}/{}.pem", member.host)));
+        set("etcd_key_src", json!(format!("{OWN}/{tls}/{}.key", member.host)));
     }
     if fleet.monitors().iter().any(|m| m.host == host.name) {
         set("monitor_binary_src", json!(own_path(&of.binaries["palisade-monitor"])));
@@ -131,9 +147,20 @@ pub(crate) fn variables(
     all
 }
 
+/// The members of etcd, as its role takes them.
+fn members(fleet: &Fleet) -> Value {
+    let address = |listen: &Listen| match listen {
+        Listen::Tcp(address) if address.is_ipv6() => format!("[{}]", address.ip()),
+        Listen::Tcp(address) => address.ip().to_string(),
+        Listen::Unix(path) => path.clone(),
+    };
+    fleet.etcd().iter().map(|m| json!({ "name": m.host, "address": address(&m.peer) })).collect()
+}
+
 /// Whether nothing on the host may call home: what holds a key, and what must not be found.
 pub(crate) fn is_hidden(fleet: &Fleet, host: &str) -> bool {
     fleet.signers().iter().any(|s| s.host == host)
+        || fleet.etcd().iter().any(|m| m.host == host)
         || fleet.nodes().any(|n| n.name.host == host && n.role == Role::Validator)
 }
 

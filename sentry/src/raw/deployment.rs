@@ -19,6 +19,7 @@ pub(crate) struct RawDeploy {
     pub(crate) wireguard_port: Option<u16>,
     #[serde(default)]
     pub(crate) wireguard_userspace: bool,
+    pub(crate) etcd_tls: Option<Spanned<String>>,
     pub(crate) binaries: RawBinaries,
     #[serde(default)]
     pub(crate) ansible: BTreeMap<String, Spanned<toml::Value>>,
@@ -31,6 +32,7 @@ pub(crate) struct RawBinaries {
     pub(crate) palisade_signer: Option<RawArtefact>,
     pub(crate) palisade_monitor: Option<RawArtefact>,
     pub(crate) palisade_sentry: Option<RawArtefact>,
+    pub(crate) etcd: Option<RawArtefact>,
 }
 
 /// `{ path = "…", sha256 = "…" }` or `{ url = "…", sha256 = "…" }`

@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use super::Context;
 use crate::error::{FleetError, Place, Problem};
-use crate::fleet::{Chain, Fleet, Host, Key, Monitor, Signer};
+use crate::fleet::{Chain, Fleet, Host, Key, Member, Monitor, Signer};
 use crate::link::{Party, Speech};
 use crate::listen::{Listen, ListenError};
 use crate::raw::RawHost;
@@ -16,6 +16,8 @@ use crate::raw::RawHost;
 const SIGNER_PORT: u16 = 26661;
 /// The port of the monitor's page and metrics.
 const MONITOR_PORT: u16 = 9464;
+/// etcd's own ports, for clients and for the other members.
+const ETCD_PORTS: [u16; 2] = [2379, 2380];
 
 /// `[host.signer]` and `[host.monitor]` of every host.
 pub(super) fn daemons(
@@ -54,11 +56,14 @@ pub(super) fn daemons(
                 return Err(cx.at(&signer.standby[0], Some(on), "signer.standby", Problem::StandbyAtWork));
             }
             let listen = listen(&signer.listen, SIGNER_PORT, "signer.listen")?;
+            let nodes =
+                signer.nodes.as_ref().map(|named| names(cx, named, hosts, "host", on, "signer.nodes"));
             signers.push(Signer {
                 host: on.to_owned(),
                 keys: held,
                 standby,
                 audit_log: signer.audit_log,
+                nodes: nodes.transpose()?,
                 listen,
             });
         }
@@ -79,6 +84,38 @@ pub(super) fn daemons(
     signers.sort_by(|a: &Signer, b| a.host.cmp(&b.host));
     monitors.sort_by(|a: &Monitor, b| a.host.cmp(&b.host));
     Ok((signers, monitors))
+}
+
+/// `[host.etcd]` of every host, and whether keys that share a mark have a cluster to share it in.
+pub(super) fn etcd(
+    cx: &Context<'_>,
+    raw: &[RawHost],
+    hosts: &BTreeMap<String, Host>,
+    keys: &BTreeMap<String, Key>,
+) -> Result<Vec<Member>, FleetError> {
+    let mut members = Vec::new();
+    for raw_host in raw.iter().filter(|host| host.etcd.is_some()) {
+        let host = &hosts[raw_host.name.get_ref()];
+        let Some(ip) = host.inner() else {
+            let what = "wireguard = \"…\" (or private) to the host: a member listens inside only";
+            return Err(cx.at(&raw_host.name, Some(&host.name), "etcd", Problem::NoInnerAddress(what)));
+        };
+        let [client, peer] = ETCD_PORTS.map(|port| Listen::tcp(ip, port));
+        members.push(Member { host: host.name.clone(), client, peer });
+    }
+    members.sort_by(|a: &Member, b| a.host.cmp(&b.host));
+    let key = keys.values().find(|key| key.shared);
+    match (key, members.first()) {
+        (Some(key), None) => {
+            let place = Place { key: Some("key.store"), ..Place::default() };
+            Err(Problem::NoEtcd(key.name.clone()).at(place))
+        }
+        (None, Some(member)) => {
+            let place = Place { host: Some(member.host.clone()), key: Some("etcd"), line: None };
+            Err(Problem::UnusedEtcd.at(place))
+        }
+        _ => Ok(members),
+    }
 }
 
 fn names<T>(
@@ -102,9 +139,7 @@ fn names<T>(
 /// A node that waits for a signer nobody runs does not start; a key that nobody asks for is a slip of the pen.
 pub(super) fn keys_have_signer_and_node(fleet: &Fleet) -> Result<(), FleetError> {
     for node in fleet.nodes() {
-        if let Some(key) =
-            node.signed_by.as_ref().filter(|key| !fleet.signers.iter().any(|s| s.keys.contains(key)))
-        {
+        if let Some(key) = node.signed_by.as_ref().filter(|_| !fleet.signers.iter().any(|s| s.serves(node))) {
             let place = Place { host: Some(node.name.host.clone()), key: Some("node.signed_by"), line: None };
             return Err(Problem::NoSigner(key.clone()).at(place));
         }

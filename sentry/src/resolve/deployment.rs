@@ -51,6 +51,7 @@ pub(super) fn deployment(
         ("palisade-signer", &deploy.binaries.palisade_signer),
         ("palisade-monitor", &deploy.binaries.palisade_monitor),
         ("palisade-sentry", &deploy.binaries.palisade_sentry),
+        ("etcd", &deploy.binaries.etcd),
     ] {
         if let Some(raw) = given {
             let artefact = artefact(cx, raw, None, "deploy.binaries")?;
@@ -109,6 +110,7 @@ pub(super) fn deployment(
         ("palisade-signer", !fleet.signers.is_empty(), "deploy.binaries.palisade-signer"),
         ("palisade-monitor", !fleet.monitors.is_empty(), "deploy.binaries.palisade-monitor"),
         ("palisade-sentry", !watches.is_empty(), "deploy.binaries.palisade-sentry"),
+        ("etcd", !fleet.etcd.is_empty(), "deploy.binaries.etcd"),
     ];
     if let Some((name, _, key)) = needed.iter().find(|(name, used, _)| *used && !binaries.contains_key(name))
     {
@@ -118,8 +120,15 @@ pub(super) fn deployment(
             &format!("{name} = {{ path = \"bin/{name}\", sha256 = \"…\" }} under [deploy.binaries]"),
         ));
     }
+    let etcd_tls = deploy.etcd_tls.as_ref();
+    let etcd_tls = etcd_tls.map(|v| word(cx, v, None, "deploy.etcd_tls", Word::File)).transpose()?;
+    if etcd_tls.is_none() && !fleet.etcd.is_empty() {
+        let what = "etcd_tls = \"secrets/etcd\" under [deploy]: ca.pem, and <host>.pem and <host>.key of every member";
+        return Err(missing(None, "deploy.etcd_tls", what));
+    }
     Ok(Some(Deployment {
         admins,
+        etcd_tls,
         time_servers,
         wireguard_port: deploy.wireguard_port.unwrap_or(WIREGUARD_PORT),
         wireguard_userspace: deploy.wireguard_userspace,

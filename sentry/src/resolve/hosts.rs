@@ -42,7 +42,16 @@ pub(super) fn keys(
         let id = name(cx, &key.name, "key.name", &keys)?;
         let chain = cx.known(&key.chain, chains, "chain", None, "key.chain")?;
         let (backend, path) = (key.backend.get_ref().clone(), key.path.get_ref().clone());
-        keys.insert(id.clone(), Key { name: id, chain, backend, path });
+        let shared = match key.store.as_ref().map(|store| (store, store.get_ref().as_str())) {
+            None | Some((_, "file")) => false,
+            Some((_, "etcd")) => true,
+            Some((store, text)) => {
+                let expected = "\"file\" (one signer) or \"etcd\" (several, which share a mark)";
+                let problem = Problem::Word { text: text.to_owned(), expected };
+                return Err(cx.at(store, None, "key.store", problem));
+            }
+        };
+        keys.insert(id.clone(), Key { name: id, chain, backend, path, shared });
     }
     Ok(keys)
 }
@@ -53,8 +62,13 @@ pub(super) fn hosts(cx: &Context<'_>, raw: &[RawHost]) -> Result<BTreeMap<String
     let mut owners: BTreeMap<IpAddr, String> = BTreeMap::new();
     for host in raw {
         let id = name(cx, &host.name, "name", &hosts)?;
-        let daemons =
-            [host.signer.is_some(), host.monitor.is_some(), host.prometheus.is_some(), host.watch.is_some()];
+        let daemons = [
+            host.signer.is_some(),
+            host.monitor.is_some(),
+            host.etcd.is_some(),
+            host.prometheus.is_some(),
+            host.watch.is_some(),
+        ];
         if host.nodes.is_empty() && !daemons.contains(&true) {
             return Err(cx.at(&host.name, Some(&id), "name", Problem::Idle));
         }

@@ -124,11 +124,8 @@ pub(super) fn settings(
     let mut settings = BTreeMap::new();
     for (host, raw_node) in each(raw) {
         let node = &fleet.nodes[&name(host, raw_node)];
-        let signer_is_local = fleet
-            .signers
-            .iter()
-            .filter(|s| node.signed_by.as_ref().is_some_and(|key| s.keys.contains(key)))
-            .all(|s| s.host == node.name.host);
+        let signer_is_local =
+            fleet.signers.iter().filter(|s| s.serves(node)).all(|s| s.host == node.name.host);
         let chain = &fleet.chains[&node.name.chain];
         let ground =
             Ground { chain, hosts: &fleet.hosts, nodes: &fleet.nodes, laddrs: &laddrs, signer_is_local };

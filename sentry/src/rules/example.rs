@@ -14,6 +14,8 @@ use crate::rules::{Evidence, Rule};
 pub(crate) const CLASSIC: &str = include_str!("../../../examples/fleet-classic.toml");
 pub(crate) const SERVED: &str = include_str!("../../../examples/fleet-signer-served.toml");
 
+pub(crate) const SHARED: &str = include_str!("../../../examples/fleet-etcd.toml");
+
 /// What one rule finds.
 pub(crate) fn findings(rule: &Rule, fleet: &str) -> Vec<Finding> {
     let fleet = resolve(fleet).unwrap_or_else(|e| panic!("{e}\n{fleet}"));
