@@ -9,6 +9,8 @@ import re
 import subprocess
 import sys
 
+import yaml
+
 root, promtool, work = pathlib.Path(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3])
 role = root / "ansible/roles/prometheus"
 
@@ -39,8 +41,9 @@ def expressions():
         for variable in board["templating"]["list"]:
             yield file.name, variable["name"], re.fullmatch(r"label_values\((.*), \w+\)", variable["definition"])[1]
     for file in sorted((role / "files/rules").glob("*.yml")):
-        for expr in re.findall(r"expr: *(?:\|\n)?((?:.|\n(?=            ))*)", file.read_text()):
-            yield file.name, "rule", expr
+        for group in yaml.safe_load(file.read_text())["groups"]:
+            for rule in group["rules"]:
+                yield file.name, rule["alert"], rule["expr"]
 
 
 def main():
