@@ -43,6 +43,19 @@ fn signers_with_one_mark_answer_alike_and_refuse_each_other_s_conflicts() {
         assert!(stage.metric(0, "etcd_lost_races_total", &[("chain_id", CHAIN)]).unwrap() > 5.0);
         assert_eq!(stage.metric(0, "etcd_up", &[]).unwrap(), 1.0);
         rules_ask_for_what_there_is(&stage);
+        // Where the time goes, on average.
+        for (what, name, labels) in [
+            ("compare-and-swap", "etcd_swap_duration_seconds", &[("chain_id", CHAIN)][..]),
+            (
+                "mark durable in both",
+                "request_duration_seconds",
+                &[("chain_id", CHAIN), ("phase", "persist")],
+            ),
+            ("whole request", "request_duration_seconds", &[("chain_id", CHAIN), ("phase", "total")]),
+        ] {
+            let part = |of: &str| stage.metric(0, &format!("{name}_{of}"), labels).unwrap();
+            println!("figure: {line:?}: {what}: {:.2} ms", part("sum") / part("count") * 1e3);
+        }
     }
 }
 

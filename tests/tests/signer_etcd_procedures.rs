@@ -201,4 +201,27 @@ fn state_commands_work_on_both_and_check_finds_what_is_wrong() {
     stage.cluster.ctl(&["del", "--prefix", "/palisade/"]).unwrap();
     stage.refuses(1, 17, "holds no mark").unwrap();
     assert!(signer(&stage, 0, &["etcd", "check"]).unwrap_err().contains("holds no mark"));
+
+    // As a signer that has been alone brings its mark: its own state goes to etcd, and the others take it from there.
+    let (pinned, alone) = (stage.signers[0].dir().join("state").join(format!("{CHAIN}.cluster")), 0);
+    std::fs::remove_file(pinned).unwrap();
+    let error = format!("{:#}", stage.start(alone).unwrap_err());
+    assert!(error.contains("not bound to a cluster") && error.contains("etcd pin"), "{error}");
+    // One that runs while the mark is made again has seen more, and says so.
+    for signer in &mut stage.signers {
+        signer.kill().unwrap();
+    }
+    let refused = signer(&stage, alone, &["etcd", "pin", "--chain", CHAIN]).unwrap_err();
+    assert!(refused.contains("--i-stopped-every-signer"), "{refused}");
+    // The other one has signed more: it is not believed to be enough until that is in etcd as well.
+    let pin = ["etcd", "pin", "--chain", CHAIN, "--i-stopped-every-signer"];
+    signer(&stage, alone, &pin).unwrap();
+    assert!(format!("{:#}", stage.start(1).unwrap_err()).contains("behind this signer"));
+    stage.signers[1].kill().unwrap();
+    signer(&stage, 1, &pin).unwrap();
+    for at in [0, 1] {
+        stage.start(at).unwrap();
+    }
+    stage.signs(alone, 30).unwrap();
+    stage.signs(1, 31).unwrap();
 }

@@ -302,3 +302,6 @@ fn look(url: &RpcUrl, chain_id: &str, mark: &Mark, depth: u32) -> Result<Look, A
     }
     Ok(look)
 }
+
+#[cfg(test)]
+mod tests;

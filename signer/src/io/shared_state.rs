@@ -175,8 +175,8 @@ impl SharedStateError {
         let of = format!("--config {} --chain {chain_id}", config.display());
         match self {
             Self::NotPinned { .. } | Self::Shared(SharedError::Gone) => format!(
-                "palisade-signer state init {of} --height N (N: last height this key may have signed on any signer, 0 on a new \
-                 chain; it never lowers what is in etcd), or state import"
+                "palisade-signer etcd pin {of} --i-stopped-every-signer puts this signer's own state into etcd; where it has none, \
+                 palisade-signer state init {of} --height N (N: last height this key may have signed on any signer)"
             ),
             Self::Shared(SharedError::OtherCluster { .. }) => format!(
                 "the endpoints of the right cluster; if it was restored from a backup, stop every signer of this key and run \

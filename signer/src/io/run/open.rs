@@ -116,6 +116,7 @@ pub(super) struct OpenedChain {
     pub(super) mark: MarkNow,
 }
 
+#[cfg_attr(not(feature = "etcd"), allow(unused_variables, reason = "without etcd there are no clusters"))]
 pub(super) fn open_store(
     config: &Config,
     chain: &ChainConfig,
