@@ -157,7 +157,7 @@ impl DeployedFleet {
         let peer = fs::read_to_string(self.dir.join("world-peer"))?;
         let mut text = format!(
             "[deploy]\nadmins = [\"198.18.0.1/32\"]\nssh_user = \"root\"\n[deploy.binaries]\npalisade-signer = {}\npalisade-monitor = {}\n\
-             [deploy.ansible]\nhost_install_packages = false\n{more}\n[[chain]]\nid = \"{CHAIN}\"\nnode_line = \"0.38\"\n\
+             [deploy.ansible]\nhost_install_packages = false\n{more}\n[[chain]]\nid = \"{CHAIN}\"\nnode_line = \"0.38\"\nrpc = [\"http://198.18.0.8:26657\"]\n\
              [chain.software]\ndaemon = \"cometbft\"\nversion = \"v0.38.25\"\nbinary = {}\ngenesis = {{ path = \"genesis.json\", sha256 = \"{}\" }}\n\
              init = [\"init\"]\nargs = [\"start\", \"--proxy_app=kvstore\"]\n\
              [[key]]\nname = \"ours\"\nchain = \"{CHAIN}\"\nbackend = \"softsign\"\npath = \"keys/ours.json\"\n",

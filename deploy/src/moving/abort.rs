@@ -104,6 +104,7 @@ impl Abort {
             Doubt::Halted(chain) => vec![
                 format!("{from} is stopped and masked; its mark is kept in the journal of this move"),
                 format!("wait until {chain} makes blocks, {again}"),
+                "nodes of the key wait minutes for each vote while no signer is there: rpc = [\"http://…\"] at the [[chain]] names nodes of others to ask".into(),
                 "if it stands still because this validator is missing: the same with --chain-halts-without-us".into(),
             ],
             Doubt::NoSignature => vec![

@@ -26,7 +26,8 @@ pub struct Order {
 pub struct ChainOrder {
     /// Chain id.
     pub id: String,
-    /// Hosts with a node, and the address of its RPC there, to be asked by the host itself.
+    /// Hosts with a node, and its RPC there, `http://ip:port`, to be asked by the host itself; and with an empty name RPCs of others, asked from
+    /// here. A node of the key comes last: without its signer it waits minutes for each of its votes.
     pub rpc: Vec<(String, String)>,
     /// Privval ports of the nodes of the key, `ip:port`: nobody on the old host may be connected to one.
     pub privval: Vec<String>,
@@ -92,7 +93,9 @@ pub fn order(fleet: &Fleet, from: &str, to: &str, missed: u32, halts: bool) -> R
                 // A node that answers everywhere is asked on its own machine.
                 let ip =
                     if address.ip().is_unspecified() { "127.0.0.1".into() } else { address.ip().to_string() };
-                rpc.push((view.host.name.clone(), format!("{ip}:{}", address.port())));
+                let url = format!("http://{ip}:{}", address.port());
+                let waits = view.node.signed_by.as_ref() == Some(&key.name);
+                rpc.push((waits, view.host.name.clone(), url));
             }
             if view.node.signed_by.as_ref() == Some(&key.name)
                 && let Some(Listen::Tcp(address)) = &view.settings.priv_validator_laddr.value
@@ -100,6 +103,10 @@ pub fn order(fleet: &Fleet, from: &str, to: &str, missed: u32, halts: bool) -> R
                 privval.push(address.to_string());
             }
         }
+        let others = fleet.chain(&key.chain).into_iter().flat_map(|chain| &chain.rpc);
+        rpc.extend(others.map(|url| (false, String::new(), url.trim_end_matches('/').to_owned())));
+        rpc.sort();
+        let rpc: Vec<_> = rpc.into_iter().map(|(_, host, url)| (host, url)).collect();
         if rpc.is_empty() {
             return Err(OrderError::NoRpc(key.chain.clone()));
         }
