@@ -188,7 +188,7 @@ impl DeployedFleet {
             match *name {
                 signer if signer == holder => text += "[host.signer]\nkeys = [\"ours\"]\naudit_log = true\n",
                 signer if signer == standby => {
-                    text += "[host.signer]\nstandby = [\"ours\"]\naudit_log = true\n"
+                    text += "[host.signer]\nstandby = [\"ours\"]\naudit_log = true\n";
                 }
                 "mon1" => text += "[host.monitor]\n",
                 _ => {}

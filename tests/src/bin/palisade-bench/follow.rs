@@ -98,6 +98,7 @@ fn one(runtime: &Runtime, validators: usize, block_time: Duration, extent: &Exte
 }
 
 /// The height that the monitor has counted, as a scrape sees it.
+#[allow(clippy::cast_possible_truncation, reason = "a height")]
 fn counted(listen: &str) -> Result<i64> {
     let text = http::get(listen, "/metrics")?;
     let line = text.lines().find(|line| line.starts_with("palisade_monitor_chain_counted_height{"));
