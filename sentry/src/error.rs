@@ -64,6 +64,8 @@ pub enum Problem {
     OwnByUrl,
     #[error("\"{0}\" is not for the fleet file to set")]
     Variable(String),
+    #[error("the signer holds no key and stands by for none")]
+    NoKeys,
     #[error("a signer at work cannot stand by for another key as well")]
     StandbyAtWork,
     #[error("the host runs nothing: no node, no signer, no monitor, no Prometheus")]
@@ -124,6 +126,7 @@ impl Problem {
             }
             Self::OwnByUrl => "write path = \"…\" instead of url".into(),
             Self::Variable(_) => "use a variable of the roles host, node, monitor, sentry or prometheus that the fleet does not decide".into(),
+            Self::NoKeys => "add keys = [\"…\"] under [host.signer]".into(),
             Self::StandbyAtWork => "give the standby a host of its own".into(),
             Self::Idle => "add [[host.node]], [host.signer] or [host.monitor], or remove the host".into(),
             Self::NoPublicAddress { .. } => {

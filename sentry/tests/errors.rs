@@ -2,7 +2,7 @@
 
 use palisade_sentry::resolve;
 
-const CLASSIC: &str = include_str!("../../examples/fleet-classic.toml");
+const CLASSIC: &str = include_str!("fleets/classic.toml");
 
 /// Replaces the first occurrence, which must be there, and returns the error.
 fn error(from: &str, to: &str) -> String {
@@ -24,7 +24,8 @@ fn each_names_line_host_and_key() {
         ("role = \"rpc\"", "role = \"rpc\"\nnode_line = \"v0.38\"", "host \"rpc-1\": key `node.node_line`: \"v0.38\" is no known node line".into()),
         ("keys = [\"akash\"]", "keys = [\"kash\"]", "host \"signer-1\": key `signer.keys`: key \"kash\"".into()),
         ("keys = [\"akash\"]", "keys = [\"akash\", \"akash\"]", "\"akash\" is declared twice".into()),
-        ("keys = [\"akash\"]", "keys = []", "host \"val-1\": key `node.signed_by`: no signer holds key \"akash\"".into()),
+        ("keys = [\"akash\"]", "keys = []", "host \"signer-1\": key `signer.keys`: the signer holds no key".into()),
+        ("[host.signer]\nkeys = [\"akash\"]", "[host.monitor]", "host \"val-1\": key `node.signed_by`: no signer holds key \"akash\"".into()),
         ("signed_by = \"akash\"", "", "key `key.name`: no node is signed by key \"akash\"".into()),
         ("role = \"validator\"", "role = \"king\"", "unknown variant `king`".into()),
         ("role = \"validator\"", "rule = \"validator\"", "unknown field `rule`".into()),

@@ -48,8 +48,7 @@ pub(super) fn daemons(
                 return Err(cx.at(both, Some(on), "signer.standby", Problem::Twice { name }));
             }
             if held.is_empty() && standby.is_empty() {
-                let what = "keys = [\"…\"] under [host.signer]";
-                return Err(cx.at(&raw_host.name, Some(on), "signer.keys", Problem::Missing(what.into())));
+                return Err(cx.at(&raw_host.name, Some(on), "signer.keys", Problem::NoKeys));
             }
             // One process holds all keys of its host: it could not run for one and stand by for another.
             if !held.is_empty() && !standby.is_empty() {

@@ -11,7 +11,7 @@ use crate::node_line::NodeLine;
 use crate::resolve::resolve;
 use crate::rules::{Evidence, Rule};
 
-pub(crate) const CLASSIC: &str = include_str!("../../../examples/fleet-classic.toml");
+pub(crate) const CLASSIC: &str = include_str!("../../tests/fleets/classic.toml");
 pub(crate) const SERVED: &str = include_str!("../../../examples/fleet-signer-served.toml");
 
 pub(crate) const SHARED: &str = include_str!("../../../examples/fleet-etcd.toml");

@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn fails_with_a_key_file() {
         let mut alone = take(CLASSIC, "val-1", "signed_by");
-        alone = alone.replace("[host.signer]\nkeys = [\"akash\"]", "[host.signer]\nkeys = []");
+        alone = alone.replace("[host.signer]\nkeys = [\"akash\"]", "[host.monitor]");
         let key = alone.find("[[key]]").unwrap()..alone.find("[[host]]").unwrap();
         alone.replace_range(key, "");
         assert_eq!(hosts(&findings(&RULE, &alone)), ["val-1"]);
