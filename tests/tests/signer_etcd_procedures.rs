@@ -9,7 +9,7 @@ use palisade_tests::etcd::Line;
 use palisade_tests::etcd_stage::{CHAIN, Stage};
 use palisade_tests::process::until;
 
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(90);
 
 /// The id of a member, as etcdctl prints it; it has a name once it has started.
 fn member_id(stage: &Stage, name: &str) -> String {
