@@ -84,8 +84,8 @@ fn agrees_on_every_counter(line: Line) {
 fn agrees_with_a_thousand_validators() {
     let mut origin = Origin::akashnet_1().with_seats(1_000);
     origin.max_validators = 1_000;
-    let blocks = std::env::var("PALISADE_DEVNET_BLOCKS_OF_1000").map_or(300, |n| n.parse().unwrap());
-    let (jailings, late_rounds) = Run::start(origin, THOUSAND, blocks, 300).end();
+    let blocks = std::env::var("PALISADE_DEVNET_BLOCKS_OF_1000").map_or(200, |n| n.parse().unwrap());
+    let (jailings, late_rounds) = Run::start(origin, THOUSAND, blocks, 200).end();
     assert!(jailings >= 3 && late_rounds >= 1, "the script is too tame");
 }
 

@@ -18,12 +18,12 @@ use tokio::runtime::Runtime;
 use crate::stats::{Samples, processor_time, resident_mib};
 
 const SCRIPT: &str = "[random]\nseed = 7\nmiss_per_million = 20000\n";
-/// Blocks of which the monitor keeps each row in memory.
-const ROWS: i64 = 1_024;
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// How much of it.
 pub(crate) struct Extent {
+    /// Blocks before anything is measured; with 1,100 it has as many rows in memory as it will ever have.
+    pub(crate) calm: i64,
     /// Blocks over which processor time is measured.
     pub(crate) blocks: i64,
     /// Blocks that are waited for on `/metrics`.
@@ -39,7 +39,7 @@ pub(crate) fn measure(extent: &Extent) -> Result<()> {
         "monitor, live, window 10000                              CPU ms/block  block to metric p50/p99 ms  scrape p50/p99 ms  RSS MiB"
     );
     one(&runtime, 64, Duration::from_millis(50), extent)?;
-    let tenth = Extent { blocks: extent.blocks / 10, seen: extent.seen / 5, chains: 1 };
+    let tenth = Extent { calm: 60, blocks: extent.blocks / 10, seen: extent.seen / 5, chains: 1 };
     one(&runtime, 1_000, Duration::from_millis(400), &tenth)?;
     println!(
         "  {:<55} {:>12} {:>27} {:>18} {:>8}",
@@ -63,9 +63,7 @@ fn one(runtime: &Runtime, validators: usize, block_time: Duration, extent: &Exte
     let chain = chain(runtime, 0, validators, block_time)?;
     let (rpc, grpc) = (chain.rpc_addr().to_string(), chain.grpc_addr().to_string());
     let mut monitor = Monitor::start(&dir.path().join("m"), chain.chain_id(), &[&rpc], &[&grpc], &[])?;
-    // Anchored and calm, with as many rows in memory as there will ever be where that does not take too long.
-    let calm = if validators > 100 { 60 } else { ROWS + 50 };
-    monitor.reach(chain.height().max(calm), true, LIMIT)?;
+    monitor.reach(chain.height().max(extent.calm), true, LIMIT)?;
     let pid = monitor.pid().context("it runs")?;
 
     let (begin, from) = (processor_time(pid)?, counted(&monitor.listen)?);

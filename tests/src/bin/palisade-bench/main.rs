@@ -42,7 +42,7 @@ fn main() -> Result<()> {
         blocks: 4_000,
         rows: 200_000,
         sentries: 10,
-        live: follow::Extent { blocks: 1_000, seen: 300, chains: 100 },
+        live: follow::Extent { calm: 1_100, blocks: 1_000, seen: 300, chains: 100 },
     };
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
@@ -52,7 +52,7 @@ fn main() -> Result<()> {
             "--smoke" => {
                 (plan.requests, plan.paced, plan.blocks, plan.sentries, plan.rows) =
                     (500, 500, 500, 2, 20_000);
-                plan.live = follow::Extent { blocks: 200, seen: 60, chains: 10 };
+                plan.live = follow::Extent { calm: 100, blocks: 200, seen: 60, chains: 10 };
             }
             other => {
                 anyhow::bail!("unknown argument {other}\ntry: tests/bench [signer|monitor|sentry] [--smoke]")
