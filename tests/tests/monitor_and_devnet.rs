@@ -80,7 +80,7 @@ fn agrees_on_every_counter(line: Line) {
 }
 
 #[test]
-#[ignore = "needs the built programs: tests/run, two at once"]
+#[ignore = "takes minutes: by hand"]
 fn agrees_with_a_thousand_validators() {
     let mut origin = Origin::akashnet_1().with_seats(1_000);
     origin.max_validators = 1_000;
