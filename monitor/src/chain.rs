@@ -292,12 +292,12 @@ fn count(state: &mut State, block: &Block, changes: &mut Vec<Change>) -> Result<
     if let Some(windows) = state.windows.as_mut() {
         let step = windows.step(&row, before.as_deref(), block.time);
         changes.extend(step.jailed.iter().map(|a| Change::Jailed { address: *a, height: block.height }));
+        let outside = witness::noted(block.claims.as_ref(), &step, block.evidence > 0);
+        state.outside.extend(outside.into_iter().map(|what| (block.height, what)));
+        state.outside.drain(..state.outside.len().saturating_sub(RECENT));
         if let Some(claims) = &block.claims {
             let before = changes.len();
             witness::check(windows, &step, claims, block.evidence > 0, block.height, changes);
-            let outside = witness::outside(claims, &step, block.evidence > 0);
-            state.outside.extend(outside.into_iter().map(|what| (block.height, what)));
-            state.outside.drain(..state.outside.len().saturating_sub(RECENT));
             let contradicts = |c: &&Change| matches!(c, Change::Contradicted { .. });
             state.suspicions.extend(changes[before..].iter().filter(contradicts).map(|_| block.height));
         }

@@ -214,27 +214,16 @@ impl Windows {
     }
 
     /// Keeps what is known of the bits where `self`, read from the chain, has only counters, both at the same height.
-    /// Who was counted differently is forgotten and returned.
-    pub fn keep_bits_of(&mut self, own: &Self) -> Vec<Address> {
+    /// Who was counted differently is forgotten; those in `set` are returned, the chain may know more of the others.
+    pub fn keep_bits_of(&mut self, own: &Self, set: &Set) -> Vec<Address> {
         let mut differ = Vec::new();
         for (address, entry) in self.entries.iter_mut().filter(|(_, e)| e.window.bits.is_none()) {
-            let Some(known) = own.entries.get(address) else { continue };
-            let (window, chain) = (&known.window, &entry.window);
-            let told = chain.missed;
-            if window.index_offset != chain.index_offset {
-                // Handled a different number of times: nothing can be said about its slots.
-                if window.bits.is_some() {
-                    differ.push(*address);
-                }
-                continue;
-            }
-            if !(window.at_least()..=window.missed).contains(&told) {
+            let Some(known) = own.entries.get(address).map(|e| &e.window) else { continue };
+            // Handled a different number of times with bounds only: it was not watched, nothing was claimed.
+            let claimed = known.bits.is_some() || known.index_offset == entry.window.index_offset;
+            if !entry.window.agree(&self.params, known) && claimed && set.index(address).is_some() {
                 differ.push(*address);
-                continue;
             }
-            entry.window.bits.clone_from(&window.bits);
-            entry.window.partial.clone_from(&window.partial);
-            entry.window.told(&self.params, told);
         }
         differ
     }

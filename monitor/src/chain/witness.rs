@@ -8,6 +8,7 @@ use crate::event::Claims;
 use crate::jailing::Params;
 use crate::line::Rules;
 use crate::windows::{Outside, Source, Step, Windows};
+use comet::key::Address;
 
 /// Own arithmetic against the chain's events of the same block. The chain's word wins.
 pub(super) fn check(
@@ -50,6 +51,14 @@ pub(super) fn check(
     }
 }
 
+/// What an older anchor needs to be told: [`outside`], and the jailings that own arithmetic knew of and the chain does not
+/// deny. Where only counters were read the anchor's own arithmetic cannot be sure of them.
+pub(super) fn noted(claims: Option<&Claims>, step: &Step, evidence: bool) -> Vec<Outside> {
+    let denied = |address: &&Address| claims.is_some_and(|claims| !claims.jailed.contains(address));
+    let own = step.jailed.iter().filter(|a| !denied(a)).copied().map(Outside::Idle);
+    own.chain(claims.map(|claims| outside(claims, step, evidence)).unwrap_or_default()).collect()
+}
+
 /// What the events say that own arithmetic has not decided. In a block with evidence a jailing is for that.
 pub(super) fn outside(claims: &Claims, step: &Step, evidence: bool) -> Vec<Outside> {
     let unseen = claims.jailed.iter().filter(|a| !step.jailed.contains(a)).copied();
@@ -79,7 +88,7 @@ pub(super) fn join_anchor(state: &mut State, changes: &mut Vec<Change>) {
     if let (Some(own), Some(row)) = (comparable, state.recent.back()) {
         let differ = match (own.source, windows.source) {
             (_, Source::Store) => own.disagreements(&windows, &row.set),
-            _ => windows.keep_bits_of(own),
+            _ => windows.keep_bits_of(own, &row.set),
         };
         for address in differ {
             let missed = |w: &Windows| w.entries.get(&address).map(|e| e.window.missed);

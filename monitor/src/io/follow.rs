@@ -377,7 +377,8 @@ impl Follower {
 async fn fetch(pool: &Pool, chain_id: &str, height: i64, live: bool) -> Result<Seen, RpcFailure> {
     let ask = |client: Client| async move { client.block(chain_id, height).await };
     let ((mut block, ids), source) = pool.ask_at(height, ask).await?;
-    if live {
+    // Who was jailed for it is not in the blocks.
+    if live || block.evidence > 0 {
         block.claims = pool.ask(|client| async move { client.claims(height).await }).await.ok();
     }
     Ok(Seen { block, ids, source })

@@ -111,4 +111,25 @@ impl Window {
         self.partial = Some(partial);
         self.complete(params);
     }
+
+    /// Joins another account of the same window, with the same parameters and at the same height: what both allow is what
+    /// is known. `false`, and nothing is taken over, where they exclude one another.
+    pub fn agree(&mut self, params: &Params, other: &Self) -> bool {
+        let least = self.at_least().max(other.at_least());
+        let most = self.missed.min(other.missed);
+        if self.index_offset != other.index_offset || least > most {
+            return false;
+        }
+        let known = |window: &Self| window.partial.as_ref().map_or(i64::MAX, |p| p.known_from);
+        if other.bits.is_some() || (self.bits.is_none() && known(other) <= known(self)) {
+            self.bits.clone_from(&other.bits);
+            self.partial.clone_from(&other.partial);
+        }
+        self.missed = most;
+        if let Some(partial) = &mut self.partial {
+            partial.slack = most - least;
+        }
+        self.complete(params);
+        true
+    }
 }

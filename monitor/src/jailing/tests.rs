@@ -232,4 +232,42 @@ proptest::proptest! {
             }
         }
     }
+
+    /// The chain's counter, read some blocks ago, and what was watched: joined, C is within both bounds, and what was known
+    /// exactly stays so. The counter of then is an upper bound by now, and no contradiction.
+    #[test]
+    fn an_old_counter_does_not_contradict(
+        size in 1i64..40,
+        flags in proptest::collection::vec(proptest::prelude::any::<bool>(), 2..200),
+        watched_from in 0usize..200,
+        read_at in 0usize..200,
+        recalled in 0usize..80,
+    ) {
+        let params = Params { window: size, min_signed: Dec::default(), jail_duration: 0, slash_downtime: Dec::default() };
+        let (watched_from, read_at) = (watched_from.min(flags.len()), read_at.min(flags.len()));
+        let after = |n: usize| {
+            let mut window = Window::fresh(0);
+            run(&mut window, &params, 2, flags[..n].iter().copied());
+            window
+        };
+        let to_the_end = |from: usize, window: &mut Window| {
+            run(window, &params, 2, flags[from..].iter().copied());
+        };
+        let truth = after(flags.len());
+        let mut own = after(watched_from);
+        if watched_from > 0 {
+            own = Window { bits: None, ..own };
+        }
+        to_the_end(watched_from, &mut own);
+        let mut chain = Window { bits: None, partial: None, ..after(read_at) };
+        chain.recall(&params, flags[..read_at].iter().rev().take(recalled).copied());
+        to_the_end(read_at, &mut chain);
+
+        proptest::prop_assert!(chain.agree(&params, &own));
+        proptest::prop_assert!(chain.at_least() <= truth.missed && truth.missed <= chain.missed);
+        proptest::prop_assert!(own.bits.is_none() || chain.bits == truth.bits);
+        let mut other = chain.clone();
+        other.index_offset += 1;
+        proptest::prop_assert!(!other.agree(&params, &own));
+    }
 }
