@@ -27,6 +27,8 @@ pub enum Part {
     Validator,
     /// Faces the outside.
     Sentry,
+    /// Gives addresses to whoever asks.
+    Seed,
     /// Somebody else's node, which gossips as any other and is not in the fleet file.
     Outsider,
 }
@@ -258,6 +260,7 @@ impl Guarded {
                     ("validator", "moniker = \"fern\"\nconsensus.double_sign_check_height = 0\n")
                 }
                 Part::Sentry => ("sentry", "moniker = \"acme\"\n"),
+                Part::Seed => ("seed", "moniker = \"acme\"\n"),
             };
             text += &format!(
                 "[[host]]\nname = \"{}\"\nprovider = \"p{number}\"\npublic = [\"{}\"]\nwireguard = \"{}\"\n\

@@ -44,7 +44,10 @@ pub(super) async fn ask(to: SocketAddr, options: &Options, hidden: &[Hidden]) ->
             let Some(mut stream) = open(to, &connector, name.clone(), options).await else { break };
             let got = timeout(options.talk, page::get(&mut stream, &host, path, hidden)).await;
             match got {
-                Ok(Some(page)) if page.status == 200 => pages.push(page),
+                // Many sites have a page for whatever they are asked; a node answers in JSON.
+                Ok(Some(page)) if page.status == 200 && page.body.trim_start().starts_with('{') => {
+                    pages.push(page)
+                }
                 Ok(Some(_)) => {}
                 _ => break,
             }
