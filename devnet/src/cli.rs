@@ -159,6 +159,7 @@ fn options(args: Args) -> anyhow::Result<Options> {
         grpc: SocketAddr::from((args.host, args.grpc_port)),
         remote: (!remote.addresses.is_empty()).then_some(remote),
         pace: None,
+        hold: None,
         blocks: args.blocks,
         keep: args.keep,
     })

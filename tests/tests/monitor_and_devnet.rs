@@ -19,12 +19,16 @@ use palisade_tests::process::until;
 use palisade_tests::scratch::Scratch;
 use serde_json::Value;
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 
 const BLOCKS: i64 = 2_200;
-/// The script stands still here, and changes the window soon after.
-const PARAMETERS_CHANGE: i64 = 1_600;
+/// Where the chain stands still for a look: when the monitor starts, before governance changes the window, after it has
+/// made it shorter, and after it has made it longer.
+const LOOKS: [(i64, i64); 4] = [(39, 100), (1_599, 100), (1_605, 60), (1_905, 150)];
+/// For everything that the monitor needs while the chain stands still; a look at x/staking comes every half a minute.
+const SOON: Duration = Duration::from_secs(150);
 
-/// Everything at once; the pause at 40 lets the monitor see the chain from its first block.
+/// Everything at once.
 const SCRIPT: &str = include_str!("../data/rough_sea.toml");
 const THOUSAND: &str = include_str!("../data/thousand_seats.toml");
 
@@ -68,12 +72,15 @@ fn agrees_on_every_counter(line: Line) {
     let blocks = std::env::var("PALISADE_DEVNET_BLOCKS").map_or(BLOCKS, |n| n.parse().unwrap());
     assert!(blocks >= BLOCKS, "the script ends at {BLOCKS}");
     let mut run = Run::start(origin, SCRIPT, blocks, BLOCKS);
-    // Up to here the parameters have been the same all the time, so its own arithmetic has to be enough.
-    run.monitor.reach(PARAMETERS_CHANGE - 2, true, run.limit).unwrap();
-    let view = run.agreement(Duration::from_secs(8));
-    assert_eq!(view["height"], PARAMETERS_CHANGE - 1, "looked too late");
-    assert_eq!(view["sdk_line"], found_as(line), "{}", view["sdk_evidence"]);
-    assert_eq!(view["disagreements"], 0, "the monitor's arithmetic had to be corrected by the chain");
+    for (height, window) in LOOKS {
+        run.to(height, window);
+        let view = run.agreement(SOON);
+        if height < 1_600 {
+            // Up to here the parameters have been the same all the time, so its own arithmetic has to be enough.
+            assert_eq!(view["sdk_line"], found_as(line), "{}", view["sdk_evidence"]);
+            assert_eq!(view["disagreements"], 0, "the monitor's arithmetic had to be corrected by the chain");
+        }
+    }
 
     let (jailings, late_rounds) = run.end();
     assert!(jailings >= 3 && late_rounds >= 50, "the script is too tame");
@@ -85,7 +92,9 @@ fn agrees_with_a_thousand_validators() {
     let mut origin = Origin::akashnet_1().with_seats(1_000);
     origin.max_validators = 1_000;
     let blocks = std::env::var("PALISADE_DEVNET_BLOCKS_OF_1000").map_or(200, |n| n.parse().unwrap());
-    let (jailings, late_rounds) = Run::start(origin, THOUSAND, blocks, 200).end();
+    let mut run = Run::start(origin, THOUSAND, blocks, 200);
+    run.to(19, 50);
+    let (jailings, late_rounds) = run.end();
     assert!(jailings >= 3 && late_rounds >= 1, "the script is too tame");
 }
 
@@ -93,6 +102,8 @@ fn agrees_with_a_thousand_validators() {
 struct Run {
     runtime: Runtime,
     chain: Handle,
+    /// The height that the chain may make.
+    go: watch::Sender<i64>,
     rpc: String,
     monitor: Monitor,
     blocks: i64,
@@ -109,21 +120,37 @@ impl Run {
         let amino = origin.line.is_amino();
         let script = Script::parse(script, origin.seats.len()).unwrap();
         let (block_time, keep) = (Duration::from_millis(5), 3_000);
-        let options =
-            Options { origin, script, block_time, blocks: Some(blocks), keep, ..Options::default() };
+        let (go, hold) = watch::channel(1);
+        let mut options = Options { origin, script, block_time, keep, ..Options::default() };
+        (options.blocks, options.hold) = (Some(blocks), Some(hold));
         let chain = runtime.block_on(start(options)).unwrap();
         let (rpc, grpc) = (chain.rpc_addr().to_string(), chain.grpc_addr().to_string());
         // 0.39 has no gRPC.
         let grpc: Vec<&str> = if amino { Vec::new() } else { vec![&grpc] };
         let monitor =
             Monitor::start(&dir.path().join("monitor"), chain.chain_id(), &[&rpc], &grpc, &[]).unwrap();
-        let limit = Duration::from_secs(240) * u32::try_from(blocks / scripted).unwrap();
-        Self { runtime, chain, rpc, monitor, blocks, limit, _dir: dir }
+        let limit = Duration::from_secs(400) * u32::try_from(blocks / scripted).unwrap();
+        Self { runtime, chain, go, rpc, monitor, blocks, limit, _dir: dir }
+    }
+
+    /// Lets the chain go on to this height, where it stands still, and the monitor follow and read that the window is this long.
+    fn to(&mut self, height: i64, window: i64) {
+        self.go.send_replace(height);
+        let made = async { tokio::time::timeout(self.limit, self.chain.wait_height(height)).await };
+        self.runtime.block_on(made).unwrap().unwrap();
+        self.monitor.reach(height - 1, true, self.limit).unwrap();
+        until("the monitor knows the window", SOON, || {
+            let blocks = self.monitor.view()?["window"]["blocks"].clone();
+            ensure!(blocks == window, "it says {blocks}");
+            Ok(Some(()))
+        })
+        .unwrap();
     }
 
     /// Compares everything when the chain has stopped. How many were jailed, and how many rounds were late.
     fn end(mut self) -> (usize, u64) {
-        let Self { runtime, chain, blocks, limit, .. } = &self;
+        let Self { runtime, chain, go, blocks, limit, .. } = &self;
+        go.send_replace(i64::MAX);
         runtime
             .block_on(async { tokio::time::timeout(*limit, chain.wait_height(*blocks)).await })
             .unwrap()
@@ -136,7 +163,7 @@ impl Run {
         println!("{height} blocks, {late} late rounds, {jailings} were jailed, {jailed} are");
 
         // Names, and jail of those outside the set, come with the next look at x/staking.
-        let view = self.agreement(Duration::from_secs(45));
+        let view = self.agreement(SOON);
         assert_eq!(view["unknown_heights"], 0);
         assert_metrics_are_the_view(&self.monitor.metrics().unwrap(), &view);
         self.monitor.stop().unwrap();

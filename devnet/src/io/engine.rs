@@ -28,6 +28,7 @@ pub(super) struct Engine {
     pub(super) birth: Timestamp,
     pub(super) pace: Option<Duration>,
     pub(super) last_height: Option<i64>,
+    pub(super) hold: Option<watch::Receiver<i64>>,
 }
 
 impl Engine {
@@ -61,6 +62,10 @@ impl Engine {
 
     async fn block(&mut self) {
         let height = self.chain.height() + 1;
+        if let Some(hold) = &mut self.hold {
+            // Whoever held it is gone: it goes on.
+            let _ = hold.wait_for(|to| *to >= height).await;
+        }
         if let Some(pause) = self.shared.script.halt(height) {
             warn!(height, seconds = pause.as_secs_f64(), "the chain halts by script");
             sleep(pause).await;

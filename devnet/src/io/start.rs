@@ -48,6 +48,8 @@ pub struct Options {
     pub pace: Option<Duration>,
     /// Stop making blocks after this height; the servers stay.
     pub blocks: Option<i64>,
+    /// No block above this height before it says more: for whoever has to look while nothing moves.
+    pub hold: Option<watch::Receiver<i64>>,
     /// Blocks kept for queries; each takes some 50 KB.
     pub keep: usize,
 }
@@ -95,6 +97,7 @@ impl Default for Options {
             remote: None,
             pace: None,
             blocks: None,
+            hold: None,
             keep: 5_000,
         }
     }
@@ -246,6 +249,7 @@ impl Birth {
             birth,
             pace: options.pace,
             last_height: options.blocks,
+            hold: options.hold,
         };
         (shared, engine)
     }
