@@ -202,6 +202,8 @@ fn digest20(bytes: &[u8]) -> [u8; 20] {
     std::array::from_fn(|i| digest[i])
 }
 
+const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+
 // === impl Address, NodeId ===
 
 impl Address {
@@ -212,13 +214,19 @@ impl Address {
 
     /// Reads 40 hex digits of either case.
     pub fn from_hex(text: &str) -> Option<Self> {
-        Self::from_bytes(&hex::decode(text).ok()?)
+        let mut bytes = [0; 20];
+        hex::decode_to_slice(text, &mut bytes).ok()?;
+        Some(Self(bytes))
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode_upper(self.0))
+        let mut text = [0; 40];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 

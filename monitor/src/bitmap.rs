@@ -9,6 +9,8 @@ use std::ops::Range;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bitmap {
     words: Vec<u64>,
+    /// Set bits in all of them: counted once, because they are asked for with every block.
+    ones: usize,
 }
 
 impl Bitmap {
@@ -27,32 +29,57 @@ impl Bitmap {
             self.words.resize(slot / 64 + 1, 0);
         }
         self.words[slot / 64] ^= 1 << (slot % 64);
+        if missed {
+            self.ones += 1
+        } else {
+            self.ones -= 1
+        }
         old
     }
 
     /// Clears all slots.
     pub fn clear(&mut self) {
-        self.words.clear();
+        *self = Self::default();
     }
 
     /// Set bits below `window`.
     pub fn count(&self, window: usize) -> usize {
-        self.select(0..window, true, usize::MAX).unwrap_or_else(|found| found)
+        let above = self.select(window..self.words.len() * 64, true, usize::MAX);
+        self.ones - above.unwrap_or_else(|found| found)
     }
 
     /// Set bits of all slots ever written.
     pub fn total(&self) -> usize {
-        self.words.iter().map(|word| word.count_ones() as usize).sum()
+        self.ones
     }
 
     /// Walks the ring of `window` slots once, starting at `from`, and returns the 1-based position of the `nth` slot
     /// whose bit is `bit`. `None` when the ring has fewer.
     pub fn position(&self, window: usize, from: usize, bit: bool, nth: usize) -> Option<usize> {
         let from = from % window.max(1);
+        let ones = self.count(window);
+        let all = if bit { ones } else { window - ones };
+        // From whichever end is nearer: who misses little is jailed at the far one, and its last miss falls out there.
+        if nth > all / 2 {
+            let back = all.checked_sub(nth)? + 1;
+            return match self.select_back(0..from, bit, back) {
+                Ok(slot) => Some(window - from + slot + 1),
+                Err(found) => {
+                    self.select_back(from..window, bit, back - found).ok().map(|slot| slot - from + 1)
+                }
+            };
+        }
         match self.select(from..window, bit, nth) {
             Ok(slot) => Some(slot - from + 1),
             Err(found) => self.select(0..from, bit, nth - found).ok().map(|slot| window - from + slot + 1),
         }
+    }
+
+    /// The bits of `width` slots from `slot` on, none of them beyond its word, as ones where they are `bit`.
+    fn part(&self, slot: usize, width: usize, bit: bool) -> u64 {
+        let word = self.words.get(slot / 64).copied().unwrap_or(0);
+        let matching = if bit { word } else { !word };
+        (matching >> (slot % 64)) & (u64::MAX >> (64 - width))
     }
 
     /// The slot of the `nth` (1-based) `bit` in `range`, or how many there are.
@@ -60,16 +87,31 @@ impl Bitmap {
         let mut found = 0;
         let mut slot = range.start;
         while slot < range.end {
-            let word = self.words.get(slot / 64).copied().unwrap_or(0);
-            let matching = if bit { word } else { !word };
             let width = (64 - slot % 64).min(range.end - slot);
-            let part = (matching >> (slot % 64)) & (u64::MAX >> (64 - width));
+            let part = self.part(slot, width, bit);
             let ones = part.count_ones() as usize;
             if found + ones >= nth {
                 return Ok(slot + nth_one(part, nth - found));
             }
             found += ones;
             slot += width;
+        }
+        Err(found)
+    }
+
+    /// The same, counted from the end of `range`.
+    fn select_back(&self, range: Range<usize>, bit: bool, nth: usize) -> Result<usize, usize> {
+        let mut found = 0;
+        let mut end = range.end;
+        while end > range.start {
+            let slot = ((end - 1) / 64 * 64).max(range.start);
+            let part = self.part(slot, end - slot, bit);
+            let ones = part.count_ones() as usize;
+            if found + ones >= nth {
+                return Ok(slot + nth_one(part, ones - (nth - found) + 1));
+            }
+            found += ones;
+            end = slot;
         }
         Err(found)
     }
@@ -103,7 +145,31 @@ mod tests {
             let window = bits.len();
             let walk = (0..window).filter(|j| bits[(from + j) % window] == bit).nth(nth - 1).map(|j| j + 1);
             prop_assert_eq!(map.position(window, from, bit, nth), walk);
-            prop_assert_eq!(map.count(window), bits.iter().filter(|b| **b).count());
+            let set = bits.iter().filter(|b| **b).count();
+            prop_assert_eq!((map.count(window), map.total()), (set, set));
+        }
+
+        /// A window that was lowered: slots beyond it are kept, and counted only by `total`.
+        #[test]
+        fn slots_beyond_the_window_do_not_count(
+            bits in proptest::collection::vec(any::<bool>(), 1..300),
+            window in 1usize..400,
+            from in 0usize..600,
+            bit: bool,
+            nth in 1usize..200,
+        ) {
+            let mut map = Bitmap::default();
+            for (slot, missed) in bits.iter().enumerate() {
+                map.replace(slot, !missed);
+                map.replace(slot, *missed);
+            }
+            let at = |slot: usize| bits.get(slot).copied().unwrap_or(false);
+            let walk = (0..window).filter(|j| at((from + j) % window) == bit).nth(nth - 1).map(|j| j + 1);
+            prop_assert_eq!(map.position(window, from, bit, nth), walk);
+            prop_assert_eq!(map.count(window), (0..window).filter(|slot| at(*slot)).count());
+            prop_assert_eq!(map.total(), bits.iter().filter(|b| **b).count());
+            map.clear();
+            prop_assert_eq!((map.total(), map.count(window)), (0, 0));
         }
     }
 

@@ -109,33 +109,37 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// `None` on the last page, and always in 0.39, which counts pages.
     pub next: Option<String>,
+    /// The height of the state that answered, where the LCD says it beside the result.
+    pub height: Option<i64>,
 }
 
-/// x/slashing's parameters.
-pub fn params(json: &[u8]) -> Result<Params, DecodeError> {
-    let raw: RawParams = read("slashing parameters", json, "params")?.0;
+/// What an answer holds, and what is said beside it.
+struct Read<T> {
+    inner: T,
+    next: Option<String>,
+    height: Option<i64>,
+}
+
+/// x/slashing's parameters, and the height of the state that answered where it is said beside them.
+pub fn params(json: &[u8]) -> Result<(Params, Option<i64>), DecodeError> {
+    let Read { inner: raw, height, .. } = read::<RawParams>("slashing parameters", json, "params")?;
     let decimal = |text: &str| {
         text.parse::<Dec>().map(Dec::to_wire).map_err(|e| shape("slashing parameters", e.to_string()))
     };
-    Ok(Params {
+    let params = Params {
         signed_blocks_window: raw.signed_blocks_window,
         min_signed_per_window: decimal(&raw.min_signed_per_window)?,
         downtime_jail_duration: Some(duration(&raw.downtime_jail_duration)?),
         slash_fraction_double_sign: decimal(&raw.slash_fraction_double_sign)?,
         slash_fraction_downtime: decimal(&raw.slash_fraction_downtime)?,
-    })
-}
-
-/// The height of the state that answered, as the LCD says it beside the result.
-pub fn height(json: &[u8]) -> Option<i64> {
-    let value: Value = serde_json::from_slice(json).ok()?;
-    let height = value.get("height")?;
-    height.as_i64().or_else(|| height.as_str()?.parse().ok())
+    };
+    Ok((params, height))
 }
 
 /// A page of signing infos.
 pub fn signing_infos(json: &[u8]) -> Result<Page<SigningInfo>, DecodeError> {
-    let (raw, next) = read::<Option<Vec<RawInfo>>>("list of signing infos", json, "info")?;
+    let Read { inner: raw, next, height } =
+        read::<Option<Vec<RawInfo>>>("list of signing infos", json, "info")?;
     let one = |i: RawInfo| {
         Ok(SigningInfo {
             address: i.address,
@@ -147,12 +151,13 @@ pub fn signing_infos(json: &[u8]) -> Result<Page<SigningInfo>, DecodeError> {
         })
     };
     let items = raw.unwrap_or_default().into_iter().map(one).collect::<Result<_, DecodeError>>()?;
-    Ok(Page { items, next })
+    Ok(Page { items, next, height })
 }
 
 /// A page of x/staking's validators.
 pub fn validators(json: &[u8]) -> Result<Page<Validator>, DecodeError> {
-    let (raw, next) = read::<Option<Vec<RawValidator>>>("list of validators", json, "validators")?;
+    let Read { inner: raw, next, height } =
+        read::<Option<Vec<RawValidator>>>("list of validators", json, "validators")?;
     let one = |v: RawValidator| {
         let RawCommission { commission_rates: rates, update_time } = v.commission;
         let decimal = |text: &str| text.parse::<Dec>().map(|d| d.units().to_string()).unwrap_or_default();
@@ -184,7 +189,7 @@ pub fn validators(json: &[u8]) -> Result<Page<Validator>, DecodeError> {
             min_self_delegation: v.min_self_delegation,
         }
     };
-    Ok(Page { items: raw.unwrap_or_default().into_iter().map(one).collect(), next })
+    Ok(Page { items: raw.unwrap_or_default().into_iter().map(one).collect(), next, height })
 }
 
 fn shape(what: &'static str, reason: String) -> DecodeError {
@@ -196,13 +201,14 @@ fn read<T: serde::de::DeserializeOwned>(
     what: &'static str,
     json: &[u8],
     name: &str,
-) -> Result<(T, Option<String>), DecodeError> {
+) -> Result<Read<T>, DecodeError> {
     let bad = |e: serde_json::Error| shape(what, e.to_string());
     let mut value: Value = serde_json::from_slice(json).map_err(bad)?;
     let next = value.pointer("/pagination/next_key").and_then(Value::as_str).filter(|key| !key.is_empty());
     let next = next.map(str::to_owned);
+    let height = value.get("height").and_then(|h| h.as_i64().or_else(|| h.as_str()?.parse().ok()));
     let inner = value.as_object_mut().and_then(|o| o.remove(name).or_else(|| o.remove("result")));
-    Ok((serde_json::from_value(inner.unwrap_or(value)).map_err(bad)?, next))
+    Ok(Read { inner: serde_json::from_value(inner.unwrap_or(value)).map_err(bad)?, next, height })
 }
 
 /// Nanoseconds (0.39), or seconds with an `s`.
@@ -268,11 +274,12 @@ mod tests {
             br#"{"params":{"signed_blocks_window":"20","min_signed_per_window":"0.500000000000000000",
             "downtime_jail_duration":"60s","slash_fraction_double_sign":"0.050000000000000000",
             "slash_fraction_downtime":"0.010000000000000000"}}"#;
-        let found = params(lcd).unwrap();
-        assert_eq!(found, params(gateway).unwrap());
+        let (found, height) = params(lcd).unwrap();
+        assert_eq!(height, Some(12), "the LCD says of which height it is");
+        assert_eq!((found.clone(), None), params(gateway).unwrap());
         assert_eq!((found.signed_blocks_window, found.downtime_jail_duration.unwrap().seconds), (20, 60));
         let bare = &lcd[24..lcd.len() - 1];
-        assert_eq!(found, params(bare).unwrap(), "abci_query has no envelope");
+        assert_eq!((found, None), params(bare).unwrap(), "abci_query has no envelope");
         assert_eq!(duration("0.250s").unwrap(), Duration { seconds: 0, nanos: 250_000_000 });
         assert!(params(b"").is_err() && params(b"{\"error\":\"x\"}").is_err() && duration("soon").is_err());
     }
@@ -298,7 +305,9 @@ mod tests {
             "{\"height\":\"1\",\"result\":null}",
             "{\"info\":[],\"pagination\":{\"next_key\":null}}",
         ] {
-            assert_eq!(signing_infos(nothing.as_bytes()).unwrap(), Page::default(), "{nothing}");
+            let height = nothing.contains("height").then_some(1);
+            let empty = Page { height, ..Page::default() };
+            assert_eq!(signing_infos(nothing.as_bytes()).unwrap(), empty, "{nothing}");
         }
     }
 
@@ -321,7 +330,7 @@ mod tests {
         let object = format!(r#"{{"@type":"/cosmos.crypto.ed25519.PubKey","key":"{}"}}"#, BASE64.encode(raw));
         let gateway = format!("{}{object}{}", &gateway[..at], &gateway[end..]);
         let found = validators(lcd.as_bytes()).unwrap();
-        assert_eq!(found, validators(gateway.as_bytes()).unwrap());
+        assert_eq!(found.items, validators(gateway.as_bytes()).unwrap().items);
         let one = &found.items[0];
         assert_eq!(one.consensus_pubkey, Some(Any::ed25519(&raw)));
         assert_eq!((one.jailed, one.status), (true, BondStatus::Bonded as i32));

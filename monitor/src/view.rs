@@ -6,6 +6,7 @@ mod detail;
 mod diagnosis;
 mod duty;
 mod forecast;
+mod grid;
 mod stake;
 mod summary;
 mod validator;
@@ -115,9 +116,12 @@ pub fn chain(chain_id: &str, state: &State, watch: &[String]) -> ChainView {
         jail_seconds: w.params.jail_duration / 1_000_000_000,
         slash_downtime: w.params.slash_downtime.to_string(),
     });
+    let shown = shown(state, watch);
+    let rows = shown.iter().zip(grid::letters(state, &shown));
     let mut validators: Vec<_> =
-        shown(state, watch).iter().map(|a| validator::build(state, watch, pace, a)).collect();
-    validators.sort_by_key(|v| (!v.own, v.rank.is_none(), v.rank, v.valoper.clone()));
+        rows.map(|(a, letters)| validator::build(state, watch, pace, a, letters)).collect();
+    let place = |v: &ValidatorView| (!v.own, v.rank.is_none(), v.rank);
+    validators.sort_by(|a, b| place(a).cmp(&place(b)).then_with(|| a.valoper.cmp(&b.valoper)));
     let mut view = ChainView {
         seats: stake::seats(state),
         proposals: duty::proposals(state, &own(state, watch)),

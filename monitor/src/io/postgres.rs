@@ -10,11 +10,10 @@ mod schema;
 mod tls;
 mod upsert;
 
-use super::board::Board;
+use super::board::{Board, Entry};
 use super::http::{Tls, TlsError, client_config};
 use super::secret::{self, SecretError};
 use crate::config::{Postgres, TlsMode};
-use crate::metrics::{Pushed, pushed_to};
 use batch::{Batch, Cursor};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -128,14 +127,13 @@ pub async fn connect(postgres: &Postgres) -> Result<Connected, MirrorError> {
 /// Runs until it is dropped.
 pub async fn run(mirrored: Mirrored, board: Board) {
     let target = format!("{}:{}", mirrored.postgres.host, mirrored.postgres.port);
-    let count =
-        |change: &dyn Fn(&mut Pushed)| board.send_modify(|all| change(pushed_to(all, "postgres", &target)));
+    let board = Entry::new(board, "postgres", &target);
     let mut pause = PAUSE;
     loop {
-        match follow(&mirrored, &count, &mut pause).await {
+        match follow(&mirrored, &board, &mut pause).await {
             Ok(never) => match never {},
             Err(error) => {
-                count(&|p| p.failed += 1);
+                board.note(|p| p.failed += 1);
                 tracing::warn!(%target, %error, "history is not mirrored, trying again");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
@@ -144,12 +142,9 @@ pub async fn run(mirrored: Mirrored, board: Board) {
     }
 }
 
-/// Notes on the board what was done.
-type Count<'a> = dyn Fn(&dyn Fn(&mut Pushed)) + Sync + 'a;
-
 async fn follow(
     mirrored: &Mirrored,
-    count: &Count<'_>,
+    board: &Entry,
     pause: &mut Duration,
 ) -> Result<std::convert::Infallible, MirrorError> {
     let mut connected = connect(&mirrored.postgres).await?;
@@ -166,9 +161,9 @@ async fn follow(
                 tracing::error!(%chain, heights, first, "another monitor has written something else for these heights");
             }
             let (sent, differ) = (done.rows, done.differ.len() as u64);
-            count(&|p| (p.sent, p.differ) = (p.sent + sent, p.differ + differ));
+            board.note(|p| (p.sent, p.differ) = (p.sent + sent, p.differ + differ));
         }
-        count(&|p| p.waiting = behind);
+        board.note(|p| p.waiting = behind);
         if !more {
             tokio::time::sleep(PAUSE).await;
         }

@@ -4,12 +4,12 @@
 //! A sampler and a sender, so that a slow receiver delays no sample. What is refused for good is dropped and counted, or
 //! it would stand in the way of everything after it.
 
-use super::board::Board;
+use super::board::{Board, Entry};
 use super::http::{Http, Tls, TlsError};
 use super::secret::{self, SecretError};
 use super::server::Served;
 use crate::config::RemoteWrite;
-use crate::metrics::{self, Pushed, pushed_to};
+use crate::metrics;
 use crate::remote_write::{self, Seen, Verdict};
 use http::{Request, header};
 use http_body_util::Full;
@@ -52,14 +52,13 @@ impl Queue {
 
 /// Runs all receivers until it is dropped. What they took is counted on `board`.
 pub async fn run(all: Vec<RemoteWrite>, chains: watch::Receiver<Vec<Served>>, board: Board) {
-    board.send_modify(|all| all.retain(|pushed| pushed.kind != KIND));
     let each = all.into_iter().map(|config| one(config, chains.clone(), board.clone()));
     futures_util::future::join_all(each).await;
 }
 
 async fn one(config: RemoteWrite, chains: watch::Receiver<Vec<Served>>, board: Board) {
     let target = config.target();
-    let note = |change: &dyn Fn(&mut Pushed)| board.send_modify(|all| change(pushed_to(all, KIND, &target)));
+    let board = Entry::new(board, KIND, &target);
     let set_up = || -> Result<_, RemoteWriteError> {
         let http = Http::new(&Tls { ca: config.ca.clone(), identity: None })?;
         Ok((http, config.token.as_ref().map(secret::read).transpose()?))
@@ -117,11 +116,11 @@ async fn one(config: RemoteWrite, chains: watch::Receiver<Vec<Served>>, board: B
             match verdict {
                 Verdict::Taken => {
                     pause = FIRST_PAUSE;
-                    note(&|p| p.sent += samples);
+                    board.note(|p| p.sent += samples);
                 }
-                Verdict::Refused => note(&|p| p.dropped += samples),
+                Verdict::Refused => board.note(|p| p.dropped += samples),
                 Verdict::Again(after) => {
-                    note(&|p| p.failed += 1);
+                    board.note(|p| p.failed += 1);
                     let wanted = after.map(|s| Duration::from_secs(s.min(LONGEST_PAUSE.as_secs() * 10)));
                     tokio::time::sleep(wanted.unwrap_or(pause).max(pause)).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
@@ -130,7 +129,7 @@ async fn one(config: RemoteWrite, chains: watch::Receiver<Vec<Served>>, board: B
             }
             queue.waiting().pop_front();
             let count = queue.waiting().len() as u64;
-            note(&|p| p.waiting = count);
+            board.note(|p| p.waiting = count);
         }
     };
     let sampler = async {
@@ -153,10 +152,10 @@ async fn one(config: RemoteWrite, chains: watch::Receiver<Vec<Served>>, board: B
                         || waiting.iter().map(|(b, _)| b.len()).sum::<usize>() > BYTES)
                 {
                     let lost = waiting.remove(1).map_or(0, |(_, samples)| samples);
-                    note(&|p| p.dropped += lost);
+                    board.note(|p| p.dropped += lost);
                 }
                 let count = waiting.len() as u64;
-                note(&|p| p.waiting = count);
+                board.note(|p| p.waiting = count);
             }
             queue.came.notify_one();
         }

@@ -202,7 +202,9 @@ impl Sdk {
         }
         let found = self.amino(AMINO_PARAMS, serde_json::Value::Null, height).await;
         self.amino.store(found.is_ok(), Ordering::Relaxed);
-        rest::params(&found?.0).map_err(|e| SdkFailure::Decode { path: AMINO_PARAMS, reason: e.to_string() })
+        rest::params(&found?.0)
+            .map(|(params, _)| params)
+            .map_err(|e| SdkFailure::Decode { path: AMINO_PARAMS, reason: e.to_string() })
     }
 
     async fn asked_signing_infos(&self, height: i64) -> Result<Vec<SigningInfo>, SdkFailure> {

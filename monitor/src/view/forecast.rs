@@ -3,7 +3,7 @@
 use super::{round, seconds};
 use crate::chain::State;
 use crate::decode::timestamp;
-use crate::forecast::{to_jail, to_recover};
+use crate::forecast::{ToJail, to_jail, to_recover};
 use crate::windows::{Entry, Windows};
 use comet::key::Address;
 use serde::Serialize;
@@ -60,16 +60,39 @@ pub struct ForecastView {
     pub between_outages_blocks: Option<f64>,
 }
 
+/// The walks through a window, each made once for all that is shown of it.
+pub(super) struct Ahead {
+    /// k*.
+    pub(super) to_jail: ToJail,
+    /// M.
+    pub(super) limit: Option<i64>,
+    /// Blocks to sign until the window is clean.
+    pub(super) clean: Option<i64>,
+}
+
 /// For a validator that is in the set and not in jail.
-pub(super) fn build(state: &State, address: &Address, windows: &Windows, entry: &Entry) -> ForecastView {
+pub(super) fn ahead(windows: &Windows, entry: &Entry) -> Ahead {
     let (window, params) = (&entry.window, &windows.params);
-    let limit = params.max_missed();
-    let (pace, head) = (state.pace(), state.head());
-    let blocks = to_jail(window, params, windows.height).blocks();
+    Ahead {
+        to_jail: to_jail(window, params, windows.height),
+        limit: params.max_missed(),
+        clean: to_recover(window, params, window.ghosts(params).unwrap_or(0)),
+    }
+}
+
+/// What is `ahead`, with blocks of `pace` nanoseconds.
+pub(super) fn build(
+    state: &State,
+    pace: Option<i64>,
+    address: &Address,
+    (windows, entry): (&Windows, &Entry),
+    ahead: &Ahead,
+) -> ForecastView {
+    let (window, params) = (&entry.window, &windows.params);
+    let (head, limit, clean, blocks) = (state.head(), ahead.limit, ahead.clean, ahead.to_jail.blocks());
     let after = |blocks: i64| pace.map(|pace| blocks.saturating_mul(pace));
     let jail = blocks.and_then(after).zip(head).map(|(ns, head)| head.time.saturating_add(ns));
     let half = limit.and_then(|m| to_recover(window, params, m / 2));
-    let clean = to_recover(window, params, window.ghosts(params).unwrap_or(0));
     let mut view = ForecastView {
         budget: limit.map(|m| m - window.missed),
         jail_height: blocks.map(|k| windows.height.saturating_add(k)),

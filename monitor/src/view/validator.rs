@@ -1,14 +1,12 @@
 //! One validator as the page, the API and the metrics show it.
 
-use super::{DiagnosisView, DutyView, ForecastView, GRID, StakeView, is_own, ratio, seconds};
+use super::{DiagnosisView, DutyView, ForecastView, StakeView, is_own, ratio, seconds};
 use super::{diagnosis, duty, forecast, stake};
 use crate::chain::State;
 use crate::decode::timestamp;
-use crate::forecast::{ToJail, to_jail, to_recover};
-use crate::set::Set;
+use crate::forecast::ToJail;
 use comet::key::Address;
 use serde::Serialize;
-use std::sync::Arc;
 
 /// One validator.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -76,7 +74,14 @@ pub struct ValidatorView {
     pub flags: String,
 }
 
-pub(super) fn build(state: &State, watch: &[String], pace: Option<i64>, address: &Address) -> ValidatorView {
+/// `flags` are its letters in the grid.
+pub(super) fn build(
+    state: &State,
+    watch: &[String],
+    pace: Option<i64>,
+    address: &Address,
+    flags: String,
+) -> ValidatorView {
     let profile = state.profiles.as_ref().and_then(|p| Some((p.height, p.by_address.get(address)?)));
     let set = state.set();
     let index = set.and_then(|s| s.index(address));
@@ -107,7 +112,7 @@ pub(super) fn build(state: &State, watch: &[String], pace: Option<i64>, address:
         consecutive_missed: tally.consecutive_missed,
         proposed: tally.proposed,
         uptime_ratio: recorded_uptime(tally.signed, tally.missed),
-        flags: flags(state, address),
+        flags,
         diagnosis: diagnosis::build(state, address),
         stake: profile.map_or_else(StakeView::default, |(_, profile)| {
             let burned = windows.map(|w| w.params.slash_downtime);
@@ -132,13 +137,13 @@ pub(super) fn build(state: &State, watch: &[String], pace: Option<i64>, address:
             view.may_unjail =
                 entry.jailed_until.zip(now).map(|(until, now)| until <= now && !entry.tombstoned);
         } else if view.in_set {
-            view.forecast = forecast::build(state, address, windows, entry);
-            let forecast = to_jail(window, params, windows.height);
-            view.blocks_to_jail = forecast.blocks();
-            view.exact = matches!(forecast, ToJail::Exact { .. });
-            view.blocks_to_clean = to_recover(window, params, window.ghosts(params).unwrap_or(0));
+            let ahead = forecast::ahead(windows, entry);
+            view.forecast = forecast::build(state, pace, address, (windows, entry), &ahead);
+            view.blocks_to_jail = ahead.to_jail.blocks();
+            view.exact = matches!(ahead.to_jail, ToJail::Exact { .. });
+            view.blocks_to_clean = ahead.clean;
             view.seconds_to_jail =
-                forecast.blocks().zip(pace).map(|(k, pace)| seconds(k.saturating_mul(pace)));
+                ahead.to_jail.blocks().zip(pace).map(|(k, pace)| seconds(k.saturating_mul(pace)));
         }
     }
     view
@@ -146,25 +151,4 @@ pub(super) fn build(state: &State, watch: &[String], pace: Option<i64>, address:
 
 fn recorded_uptime(signed: u64, missed: u64) -> Option<f64> {
     ratio(i64::try_from(signed).ok()?, i64::try_from(signed + missed).ok()?)
-}
-
-fn flags(state: &State, address: &Address) -> String {
-    let Some(last) = state.recent().next_back().map(|r| r.height) else { return String::new() };
-    let mut letters = vec!['?'; usize::try_from(GRID).unwrap_or(0)];
-    // The index in a set is looked up once per set, not once per height.
-    let mut known: Option<(&Arc<Set>, Option<usize>)> = None;
-    for row in state.recent().rev() {
-        let Ok(age) = usize::try_from(last - row.height) else { break };
-        if age >= letters.len() {
-            break;
-        }
-        let index = match known {
-            Some((set, index)) if Arc::ptr_eq(set, &row.set) => index,
-            _ => row.set.index(address),
-        };
-        known = Some((&row.set, index));
-        let at = letters.len() - 1 - age;
-        letters[at] = index.map_or('-', |i| row.flags[i].letter(row.proposer == Some(i)));
-    }
-    letters.into_iter().collect()
 }

@@ -44,17 +44,27 @@ const INFOS: Place =
     Place { gateway: "/cosmos/slashing/v1beta1/signing_infos", lcd: "/slashing/signing_infos" };
 const VALIDATORS: Place = Place { gateway: "/cosmos/staking/v1beta1/validators", lcd: "/staking/validators" };
 
-/// An answer, the height of its state where it says so, and whether it is the LCD's.
+/// An answer, the height of its state where a header says so, and whether it is the LCD's, which says so beside the result.
 struct Answer {
     body: Bytes,
     at: Option<i64>,
     lcd: bool,
 }
 
+impl Answer {
+    /// The height of the state that answered, which must be the one `asked` for, unless that is 0.
+    fn at(&self, asked: i64, beside: Option<i64>) -> Result<Option<i64>, GatewayFailure> {
+        let said = if self.lcd { beside } else { self.at };
+        if asked > 0 && said != Some(asked) { Err(GatewayFailure::Height { asked, said }) } else { Ok(said) }
+    }
+}
+
 impl Sdk {
     pub(super) async fn gateway_params(&self, height: i64) -> Result<slashing::Params, GatewayFailure> {
         let answer = self.get(&PARAMS, "", "", height).await?;
-        Ok(rest::params(&answer.body)?)
+        let (params, beside) = rest::params(&answer.body)?;
+        answer.at(height, beside)?;
+        Ok(params)
     }
 
     pub(super) async fn gateway_signing_infos(
@@ -86,8 +96,9 @@ impl Sdk {
             let wanted = format!("?pagination.limit={PAGE}{key}");
             let lcd = format!("?{}page={number}&limit={AMINO_PAGE}", kinds[kind]);
             let answer = self.get(place, &wanted, &lcd, height).await?;
-            let at = *first.get_or_insert(answer.at.unwrap_or(0));
             let page = read(&answer.body)?;
+            let said = answer.at(height, page.height)?;
+            let at = *first.get_or_insert(said.unwrap_or(0));
             let whole = page.items.len() == AMINO_PAGE;
             all.extend(page.items);
             match (answer.lcd, page.next) {
@@ -100,7 +111,7 @@ impl Sdk {
         Err(GatewayFailure::Endless(place.gateway))
     }
 
-    /// One answer, at `height` unless that is 0.
+    /// One answer, of the state at `height` unless that is 0.
     async fn get(
         &self,
         place: &Place,
@@ -109,26 +120,21 @@ impl Sdk {
         height: i64,
     ) -> Result<Answer, GatewayFailure> {
         let pool = self.pool();
-        let answer = match pool.rest(&format!("{}{gateway}", place.gateway), height).await {
+        match pool.rest(&format!("{}{gateway}", place.gateway), height).await {
             Err(RestFailure::Status { status: 404 | 501, .. }) => {
                 let at = match (height, lcd.is_empty()) {
                     (0, _) => String::new(),
                     (_, true) => format!("?height={height}"),
                     (_, false) => format!("&height={height}"),
                 };
-                let (body, _) = pool.rest(&format!("{}{lcd}{at}", place.lcd), 0).await?;
-                let at = rest::height(&body);
-                Answer { body, at, lcd: true }
+                let (body, at) = pool.rest(&format!("{}{lcd}{at}", place.lcd), 0).await?;
+                Ok(Answer { body, at, lcd: true })
             }
             answer => {
                 let (body, at) = answer?;
-                Answer { body, at, lcd: false }
+                Ok(Answer { body, at, lcd: false })
             }
-        };
-        if height > 0 && answer.at != Some(height) {
-            return Err(GatewayFailure::Height { asked: height, said: answer.at });
         }
-        Ok(answer)
     }
 }
 

@@ -21,6 +21,7 @@ use anyhow::Result;
 struct Plan {
     signer: bool,
     monitor: bool,
+    replay: bool,
     sentry: bool,
     requests: usize,
     chains: usize,
@@ -35,6 +36,7 @@ fn main() -> Result<()> {
     let mut plan = Plan {
         signer: true,
         monitor: true,
+        replay: true,
         sentry: true,
         requests: 5_000,
         chains: 100,
@@ -49,13 +51,16 @@ fn main() -> Result<()> {
             "signer" => (plan.monitor, plan.sentry) = (false, false),
             "monitor" => (plan.signer, plan.sentry) = (false, false),
             "sentry" => (plan.signer, plan.monitor) = (false, false),
+            "live" => (plan.signer, plan.sentry, plan.replay) = (false, false, false),
             "--smoke" => {
                 (plan.requests, plan.paced, plan.blocks, plan.sentries, plan.rows) =
                     (500, 500, 500, 2, 20_000);
                 plan.live = follow::Extent { calm: 100, blocks: 200, seen: 60, chains: 1 };
             }
             other => {
-                anyhow::bail!("unknown argument {other}\ntry: tests/bench [signer|monitor|sentry] [--smoke]")
+                anyhow::bail!(
+                    "unknown argument {other}\ntry: tests/bench [signer|monitor|live|sentry] [--smoke]"
+                )
             }
         }
     }
@@ -65,8 +70,10 @@ fn main() -> Result<()> {
         shared::measure(plan.chains, plan.requests / 2)?;
     }
     if plan.monitor {
-        monitor::measure(plan.blocks)?;
-        growth::measure(plan.rows)?;
+        if plan.replay {
+            monitor::measure(plan.blocks)?;
+            growth::measure(plan.rows)?;
+        }
         follow::measure(&plan.live)?;
     }
     if plan.sentry {
