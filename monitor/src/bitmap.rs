@@ -30,9 +30,9 @@ impl Bitmap {
         }
         self.words[slot / 64] ^= 1 << (slot % 64);
         if missed {
-            self.ones += 1
+            self.ones += 1;
         } else {
-            self.ones -= 1
+            self.ones -= 1;
         }
         old
     }

@@ -21,8 +21,8 @@ pub struct Profile {
     pub bonded: bool,
     /// Stake, in the smallest unit.
     pub tokens: String,
-    /// Commission: rate, highest ever, highest change in a day; 1 = all.
-    pub commission: Option<[Dec; 3]>,
+    /// Commission as decimal text: rate, highest ever, highest change in a day; 1 = all.
+    pub commission: Option<[String; 3]>,
     /// Less of its own than this, and it may not leave jail.
     pub min_self_delegation: String,
     /// Position by stake among all who are not in jail, from 1.
@@ -88,7 +88,7 @@ impl Profile {
             tokens: validator.tokens.clone(),
             commission: validator.commission.as_ref().and_then(|c| {
                 let rates = c.commission_rates.as_ref()?;
-                let dec = |text: &str| Dec::from_wire(text.as_bytes()).ok();
+                let dec = |text: &str| Some(Dec::from_wire(text.as_bytes()).ok()?.to_string());
                 Some([dec(&rates.rate)?, dec(&rates.max_rate)?, dec(&rates.max_change_rate)?])
             }),
             min_self_delegation: validator.min_self_delegation.clone(),

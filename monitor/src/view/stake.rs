@@ -92,9 +92,9 @@ pub(super) fn build(
     let mut view = StakeView {
         tokens: tokens.map(|t| t.to_string()),
         rank: profile.rank,
-        commission_rate: profile.commission.map(|c| c[0].to_string()),
-        commission_max_rate: profile.commission.map(|c| c[1].to_string()),
-        commission_max_change: profile.commission.map(|c| c[2].to_string()),
+        commission_rate: profile.commission.as_ref().map(|c| c[0].clone()),
+        commission_max_rate: profile.commission.as_ref().map(|c| c[1].clone()),
+        commission_max_change: profile.commission.as_ref().map(|c| c[2].clone()),
         min_self_delegation: Some(profile.min_self_delegation.clone()).filter(|m| !m.is_empty()),
         ..StakeView::default()
     };

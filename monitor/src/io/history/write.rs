@@ -67,11 +67,13 @@ pub(super) fn write<'t>(
         }
         counted.sort_unstable();
         counted.dedup();
+        let mut put = transaction.prepare_cached(PUT_TALLY)?;
         for address in counted {
             if let Some(tally) = tally(&address) {
-                put_tally(&transaction, &address, tally)?;
+                put.execute(counters(&address, tally))?;
             }
         }
+        drop(put);
         for note in written.notes {
             put_note(&transaction, note)?;
         }
@@ -103,21 +105,23 @@ pub(super) fn block(connection: &Connection, ids: &mut SetIds, row: &Row) -> rus
     Ok(())
 }
 
-pub(super) fn put_tally(connection: &Connection, address: &Address, t: &Tally) -> rusqlite::Result<()> {
+const PUT_TALLY: &str = "INSERT OR REPLACE INTO tally (address, signed, missed, nil, consecutive_missed, proposed) \
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+
+fn counters(address: &Address, t: &Tally) -> ([u8; 20], i64, i64, i64, i64, i64) {
     let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-    connection
-        .prepare_cached(
-            "INSERT OR REPLACE INTO tally (address, signed, missed, nil, consecutive_missed, proposed) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute(params![
-            address.0,
-            count(t.signed),
-            count(t.missed),
-            count(t.nil),
-            count(t.consecutive_missed),
-            count(t.proposed)
-        ])?;
+    (
+        address.0,
+        count(t.signed),
+        count(t.missed),
+        count(t.nil),
+        count(t.consecutive_missed),
+        count(t.proposed),
+    )
+}
+
+pub(super) fn put_tally(connection: &Connection, address: &Address, tally: &Tally) -> rusqlite::Result<()> {
+    connection.prepare_cached(PUT_TALLY)?.execute(counters(address, tally))?;
     Ok(())
 }
 
