@@ -76,3 +76,22 @@ pub struct Claims {
     /// `active_proposal`: a proposal passed, which may have changed the parameters at the block's end.
     pub decided: bool,
 }
+
+impl Claims {
+    /// Whether they say what signatures and own arithmetic do not: then one endpoint's word is not enough.
+    pub fn is_weighty(&self) -> bool {
+        self.decided || !self.jailed.is_empty() || !self.rotated.is_empty()
+    }
+
+    /// Whether both say that, in whatever order.
+    pub fn agrees(&self, other: &Self) -> bool {
+        fn sorted<T: Ord + Copy>(all: &[T]) -> Vec<T> {
+            let mut all = all.to_vec();
+            all.sort_unstable();
+            all
+        }
+        self.decided == other.decided
+            && sorted(&self.jailed) == sorted(&other.jailed)
+            && sorted(&self.rotated) == sorted(&other.rotated)
+    }
+}

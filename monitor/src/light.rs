@@ -125,6 +125,11 @@ pub fn certified(chain_id: &str, height: i64, id: &str, commit: &rpc::Commit, se
     false
 }
 
+/// Whether the signatures of all members can be checked: not those of keys of another type than the two that every line has.
+pub fn is_provable(set: &Set) -> bool {
+    set.members().iter().all(|member| key(&member.key).is_some())
+}
+
 /// Keys of the two types that every line has; their lengths tell them apart.
 fn key(bytes: &[u8]) -> Option<PublicKey> {
     let key_type = match bytes.len() {

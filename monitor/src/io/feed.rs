@@ -141,10 +141,9 @@ async fn connected(
             times.drain(..times.len().saturating_sub(PACE));
             *failures = 0;
             seen = block.height;
-            blocks
-                .send(Seen { block, ids, source: source.name().into() })
-                .await
-                .map_err(|_| FeedFailure::Unread)?;
+            let name = source.name().to_owned();
+            let seen = Seen { block, ids, source: name.clone(), teller: name };
+            blocks.send(seen).await.map_err(|_| FeedFailure::Unread)?;
         }
     }
 }

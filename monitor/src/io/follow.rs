@@ -146,10 +146,11 @@ impl Follower {
         }
     }
 
-    async fn take_live(&mut self, seen: Seen) {
+    async fn take_live(&mut self, mut seen: Seen) {
         let next = self.state.head().is_some_and(|head| head.height + 1 == seen.block.height);
         if next && self.state.wanted_set().is_none() && self.follows(&seen) && self.vouch(&seen).await {
             let height = seen.block.height;
+            self.confirm(&mut seen).await;
             if self.take_seen(seen) {
                 self.feed = Some("websocket");
                 if let Err(error) = self.fetch_set().await {
@@ -225,11 +226,12 @@ impl Follower {
         }
         // The last one vouches for all before it; only when it is refused each one has to speak for itself.
         let vouched = self.vouch(&last.clone()).await;
-        for seen in batch {
+        for mut seen in batch {
             if !(vouched || self.follows(&seen) && self.vouch(&seen).await) {
                 break;
             }
             self.fetch_set().await?;
+            self.confirm(&mut seen).await;
             if !self.take_seen(seen) {
                 break;
             }
@@ -378,10 +380,12 @@ async fn fetch(pool: &Pool, chain_id: &str, height: i64, live: bool) -> Result<S
     let ask = |client: Client| async move { client.block(chain_id, height).await };
     let ((mut block, ids), source) = pool.ask_at(height, ask).await?;
     // Who was jailed for it is not in the blocks.
+    let mut teller = String::new();
     if live || block.evidence > 0 {
-        block.claims = pool.ask(|client| async move { client.claims(height).await }).await.ok();
+        let told = pool.ask_at(0, |client| async move { client.claims(height).await }).await.ok();
+        (block.claims, teller) = told.map(|(claims, by)| (Some(claims), by)).unwrap_or_default();
     }
-    Ok(Seen { block, ids, source })
+    Ok(Seen { block, ids, source, teller })
 }
 
 /// Whether `next` names `before` as the block before it, where both say.

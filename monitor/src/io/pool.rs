@@ -387,5 +387,6 @@ fn willing<C>(sources: &[Source<C>]) -> Vec<&Source<C>> {
     order
 }
 
+mod agreed;
 #[cfg(test)]
 mod tests;

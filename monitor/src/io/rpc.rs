@@ -31,6 +31,12 @@ pub enum RpcFailure {
     /// Every endpoint was put aside.
     #[error("every endpoint is put aside, or asked for less traffic")]
     NoneLeft,
+    /// Endpoints contradict each other.
+    #[error("endpoints say different things of the state after height {height}, and there is no majority")]
+    Disputed {
+        /// Of which state.
+        height: i64,
+    },
     /// An HTTP error without a JSON-RPC answer in it.
     #[error("HTTP status {0}")]
     Status(u16),
@@ -91,7 +97,9 @@ impl Fault for RpcFailure {
             Self::Limited { .. } | Self::NoneLeft => Class::RateLimited,
             Self::Node(error) if lowest(&error.data).is_some() || is_ahead(&error.data) => Class::Unavailable,
             Self::Node(_) | Self::App { .. } => Class::Refused,
-            Self::Untrue(_) | Self::Decode(DecodeError::Chain { .. }) => Class::Foreign,
+            Self::Untrue(_) | Self::Disputed { .. } | Self::Decode(DecodeError::Chain { .. }) => {
+                Class::Foreign
+            }
             Self::Decode(_) => Class::Garbage,
         }
     }

@@ -6,12 +6,12 @@ mod gateway;
 
 use super::grpc;
 use super::pool::Pool;
-use super::rpc::RpcFailure;
+use super::rpc::{Client, RpcFailure};
 use crate::decode::DecodeError;
 use crate::rest;
 use comet::sdk::slashing::{self, SigningInfo};
 use comet::sdk::staking::{self, Validator};
-use comet::sdk::{PageRequest, PageResponse};
+use comet::sdk::{PageRequest, PageResponse, store};
 use gateway::GatewayFailure;
 use prost::Message;
 use serde_json::json;
@@ -50,6 +50,13 @@ pub enum SdkFailure {
     Endless(&'static str),
 }
 
+impl SdkFailure {
+    /// Whether endpoints contradict each other: then none of them is believed, not over another way either.
+    pub fn is_disputed(&self) -> bool {
+        matches!(self, Self::Rpc(RpcFailure::Disputed { .. }))
+    }
+}
+
 /// The modules of one chain.
 #[derive(Clone, Debug)]
 pub struct Sdk {
@@ -84,7 +91,7 @@ impl Sdk {
     ) -> Result<(A, i64), SdkFailure>
     where
         Q: Message + Clone + 'static,
-        A: Message + Default + 'static,
+        A: Message + Default + PartialEq + 'static,
     {
         if height == 0 {
             for source in self.pool.grpc() {
@@ -98,17 +105,21 @@ impl Sdk {
             }
         }
         let data = query.encode_to_vec();
-        let answer = self.pool.ask(|client| {
+        let ask = |client: Client| {
             let data = data.clone();
             async move { client.abci_query(path, &data, height).await }
-        });
+        };
+        // As messages, because nodes of other releases may write fields that this one does not know.
+        let read = |value: &[u8]| A::decode(value).ok();
+        let same = |a: &(Vec<u8>, i64), b: &(Vec<u8>, i64)| a.0 == b.0 || read(&a.0) == read(&b.0);
+        let answer = self.pool.agreed(height, ask, same);
         match answer.await {
             Ok((value, at)) => {
                 let reason = |e: prost::DecodeError| SdkFailure::Decode { path, reason: e.to_string() };
                 Ok((A::decode(value.as_slice()).map_err(reason)?, at))
             }
             Err(error) if is_unknown(&error) => Err(SdkFailure::NoModule),
-            Err(error) if height > 0 => {
+            Err(error) if height > 0 && !matches!(error, RpcFailure::Disputed { .. }) => {
                 for source in self.pool.grpc() {
                     let ask = grpc::unary::<Q, A>(&source.client, path, query.clone(), height);
                     if let Ok((answer, Some(at))) = source.ask(ask).await
@@ -131,11 +142,11 @@ impl Sdk {
         height: i64,
     ) -> Result<(Vec<u8>, i64), SdkFailure> {
         let data = if query.is_null() { Vec::new() } else { query.to_string().into_bytes() };
-        let answer = self.pool.ask(|client| {
+        let ask = |client: Client| {
             let data = data.clone();
             async move { client.abci_query(path, &data, height).await }
-        });
-        match answer.await {
+        };
+        match self.pool.agreed(height, ask, |a, b| a.0 == b.0).await {
             // A key-value application answers any path with an empty value.
             Ok((value, _)) if value.is_empty() => Err(SdkFailure::NoModule),
             Ok(answer) => Ok(answer),
@@ -252,10 +263,14 @@ impl Sdk {
         Err(SdkFailure::Endless(staking::VALIDATORS))
     }
 
-    /// A raw read of a module's store at `height`.
+    /// A raw read of a module's store at `height`. A subspace is always the newest, which endpoints see differently.
     pub async fn store(&self, path: &'static str, key: &[u8], height: i64) -> Result<Vec<u8>, RpcFailure> {
-        let read = self.pool.ask(|client| async move { client.abci_query(path, key, height).await });
-        Ok(read.await?.0)
+        let ask = |client: Client| async move { client.abci_query(path, key, height).await };
+        let read = match path {
+            store::SUBSPACE => self.pool.ask(ask).await,
+            _ => self.pool.agreed(height, ask, |a, b| a.0 == b.0).await,
+        };
+        Ok(read?.0)
     }
 }
 
@@ -264,7 +279,10 @@ async fn or_rest<T>(
     asked: Result<T, SdkFailure>,
     rest: impl Future<Output = Result<T, GatewayFailure>>,
 ) -> Result<T, SdkFailure> {
-    let Err(SdkFailure::Rpc(error)) = asked else { return asked };
+    let error = match asked {
+        Err(SdkFailure::Rpc(error)) if !matches!(error, RpcFailure::Disputed { .. }) => error,
+        asked => return asked,
+    };
     rest.await.map_err(|failure| {
         tracing::debug!(%failure, "REST had no answer either");
         error.into()

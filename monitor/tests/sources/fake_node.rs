@@ -41,6 +41,8 @@ pub(crate) enum Mood {
     Drip,
     /// More bytes than anybody wants.
     Giant,
+    /// Its blocks are true, but their events send validator 2 to jail.
+    FalseEvents,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,6 +50,10 @@ pub(crate) enum App {
     KeyValue,
     /// x/slashing without its raw store.
     Counters,
+    /// The same with another window.
+    FalseParams,
+    /// The same with more misses.
+    FalseInfos,
 }
 
 pub(crate) struct Node {
@@ -102,6 +108,10 @@ impl Node {
 
     pub(crate) fn mood(&self, mood: Mood) {
         self.world.lock().unwrap().mood = mood;
+    }
+
+    pub(crate) fn app(&self, app: App) {
+        self.world.lock().unwrap().app = app;
     }
 
     pub(crate) fn url(&self) -> String {
@@ -272,7 +282,7 @@ async fn answer(State(world): State<Arc<Mutex<World>>>, body: String) -> Respons
             let flood = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b' '; 1 << 20]));
             return axum::body::Body::from_stream(flood).into_response();
         }
-        Mood::Good | Mood::OtherChain | Mood::Forked(_) | Mood::Lying => {}
+        Mood::Good | Mood::OtherChain | Mood::Forked(_) | Mood::Lying | Mood::FalseEvents => {}
     }
     let fork = if let Mood::Forked(from) = mood { from } else { 0 };
     let height: i64 = request.params["height"].as_str().unwrap_or("0").parse().unwrap();
@@ -300,6 +310,10 @@ async fn answer(State(world): State<Arc<Mutex<World>>>, body: String) -> Respons
             let header = block(chain, height, fork, false).header;
             json!({"last_height": tip.to_string(), "block_metas": [{"block_id": id(chain, height, fork), "header": header}]})
         }
+        "block_results" if mood == Mood::FalseEvents => {
+            let who = json!({"key": "jailed", "value": valcons(2)});
+            json!({"height": height.to_string(), "finalize_block_events": [{"type": "slash", "attributes": [who]}]})
+        }
         "block_results" => json!({"height": height.to_string(), "finalize_block_events": null}),
         "validators" => {
             let one = |n: u8| {
@@ -320,14 +334,18 @@ fn refuse(data: &str) -> Response {
     axum::Json(json!({"jsonrpc": "2.0", "id": 1, "error": error})).into_response()
 }
 
+fn valcons(n: u8) -> String {
+    comet::bech32::encode("fakevalcons", &key(n).public().address().0).unwrap()
+}
+
 fn query(app: App, params: &Value, tip: i64) -> Value {
     let value = match (app, params["path"].as_str().unwrap()) {
         (App::KeyValue, _) => {
             return json!({"code": 0, "log": "does not exist", "value": null, "height": tip.to_string()});
         }
-        (App::Counters, slashing::PARAMS) => ParamsResponse {
+        (_, slashing::PARAMS) => ParamsResponse {
             params: Some(Params {
-                signed_blocks_window: 1000,
+                signed_blocks_window: if app == App::FalseParams { 2000 } else { 1000 },
                 min_signed_per_window: b"500000000000000000".to_vec(),
                 downtime_jail_duration: Some(Duration { seconds: 600, nanos: 0 }),
                 slash_fraction_downtime: b"10000000000000000".to_vec(),
@@ -335,17 +353,18 @@ fn query(app: App, params: &Value, tip: i64) -> Value {
             }),
         }
         .encode_to_vec(),
-        (App::Counters, slashing::SIGNING_INFOS) => {
+        (_, slashing::SIGNING_INFOS) => {
+            let more = if app == App::FalseInfos { 300 } else { 0 };
             let info = |n: u8| SigningInfo {
-                address: comet::bech32::encode("fakevalcons", &key(n).public().address().0).unwrap(),
+                address: valcons(n),
                 index_offset: 5000,
-                missed_blocks_counter: i64::from(n) * 10,
+                missed_blocks_counter: i64::from(n) * 10 + more,
                 ..SigningInfo::default()
             };
             SigningInfosResponse { info: (1..=VALIDATORS).map(info).collect(), pagination: None }
                 .encode_to_vec()
         }
-        (App::Counters, store::PATH) => {
+        (_, store::PATH) => {
             return json!({"code": 6, "log": "store queries are disabled here", "codespace": "sdk", "value": null});
         }
         _ => {

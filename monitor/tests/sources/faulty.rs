@@ -128,3 +128,77 @@ async fn an_endpoint_that_goes_back_is_waited_for() {
     assert_eq!(chain["unknown_heights"], 0);
     daemon.stop().await;
 }
+
+/// What validator 2 has missed by the counter of the chain, which the fake's rule raises by one at most.
+fn is_true(chain: &Value) -> bool {
+    let missed = chain["validators"][0]["window_missed"].as_i64();
+    chain["window"]["limit"] == 500 && missed.is_some_and(|missed| (20..=21).contains(&missed))
+}
+
+#[tokio::test]
+async fn of_the_state_most_endpoints_are_believed() {
+    for lie in [App::FalseParams, App::FalseInfos] {
+        let dir = tempfile::tempdir().unwrap();
+        let liar = Node::start(30, Mood::Good, lie).await;
+        let one = Node::start(30, Mood::Good, App::Counters).await;
+        let two = Node::start(30, Mood::Good, App::Counters).await;
+        let daemon = Daemon::start(dir.path(), &[liar.url(), one.url(), two.url()]).await;
+        let chain = daemon.until("reading counters", |c| c["window_source"] == "counter").await;
+        assert!(is_true(&chain), "{chain:#}");
+        daemon.until("knowing the liar", |c| errors(c, &liar, "foreign") > 0).await;
+        daemon.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn of_two_states_without_a_majority_none_is_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let liar = Node::start(30, Mood::Good, App::FalseInfos).await;
+    let good = Node::start(30, Mood::Good, App::Counters).await;
+    let daemon = Daemon::start(dir.path(), &[liar.url(), good.url()]).await;
+    daemon.until("at 30", |c| c["height"] == 30).await;
+    daemon
+        .until("both asked, twice", |c| {
+            assert_eq!(c["window_source"], "unknown", "{c:#}");
+            liar.asked("abci_query").min(good.asked("abci_query")) >= 4
+        })
+        .await;
+    liar.app(App::Counters);
+    let chain = daemon.until("reading counters", |c| c["window_source"] == "counter").await;
+    assert!(is_true(&chain), "{chain:#}");
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn one_endpoint_alone_sends_nobody_to_jail() {
+    let dir = tempfile::tempdir().unwrap();
+    let liar = Node::start(30, Mood::FalseEvents, App::Counters).await;
+    let good = Node::start(30, Mood::Good, App::Counters).await;
+    let daemon = Daemon::start(dir.path(), &[liar.url(), good.url()]).await;
+    daemon.until("reading counters", |c| c["window_source"] == "counter").await;
+    for height in 31..=36 {
+        liar.grow(1);
+        good.grow(1);
+        let chain = daemon.until("the next block", |c| c["height"] == height).await;
+        assert_eq!(chain["validators"][0]["jailed"], false, "{chain:#}");
+    }
+    assert!(liar.asked("block_results") > 0, "its word was asked for");
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_is_left_alone_has_to_prove_its_blocks() {
+    let dir = tempfile::tempdir().unwrap();
+    let fork = Node::start(30, Mood::Forked(35), App::KeyValue).await;
+    let dead = Node::start(50, Mood::ServerError, App::KeyValue).await;
+    let daemon = Daemon::start(dir.path(), &[fork.url(), dead.url()]).await;
+    agrees(&daemon.until("at 30", |c| c["height"] == 30).await, 1, 29);
+    fork.grow(20);
+    daemon.until("as far as blocks are signed", |c| c["height"] == 34).await;
+    let asked = fork.asked("commit");
+    let chain = daemon.until("asked for signatures again", |_| fork.asked("commit") > asked).await;
+    agrees(&chain, 1, 33);
+    dead.mood(Mood::Good);
+    agrees(&daemon.until("at 50", |c| c["height"] == 50).await, 1, 49);
+    daemon.stop().await;
+}

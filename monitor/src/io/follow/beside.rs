@@ -62,8 +62,14 @@ impl Follower {
         if self.profiles_at.is_some_and(|at| at <= now) {
             self.profiles_at = None;
             let (answers, sdk, set) = (self.answers.0.clone(), self.sdk.clone(), self.state.set().cloned());
+            // With several endpoints of a height that is past: only of that they must all say the same.
+            let past = if self.pool.has_one() { 0 } else { height };
             tokio::spawn(async move {
-                let profiles = sdk.validators(0).await.ok().map(|(validators, at)| {
+                let read = match sdk.validators(past).await {
+                    Err(error) if past > 0 && !error.is_disputed() => sdk.validators(0).await,
+                    read => read,
+                };
+                let profiles = read.ok().map(|(validators, at)| {
                     Profiles::new(if at > 0 { at } else { head_height }, &validators, set.as_deref())
                 });
                 let params = sdk.slashing_params(0).await.ok().and_then(|p| anchor::params(&p).ok());

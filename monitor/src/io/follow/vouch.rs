@@ -26,6 +26,8 @@ pub struct Seen {
     pub ids: Ids,
     /// Name of the endpoint.
     pub source: String,
+    /// Name of the endpoint that told the block's events.
+    pub teller: String,
 }
 
 /// What another endpoint said.
@@ -66,15 +68,16 @@ impl Follower {
         if self.hashing.is_none() && !self.calibrate(seen).await {
             return false;
         }
-        let others = self.pool.others(&seen.source, seen.block.height);
-        if others.is_empty() || seen.ids.id.is_empty() {
+        if seen.ids.id.is_empty() || self.pool.has_one() {
             return true;
         }
+        let others = self.pool.others(&seen.source, seen.block.height);
         match second(&others, seen).await {
             Second::Same => true,
+            // The others may be down, or have been brought down: whoever is left has to prove what it says.
             Second::Nobody => {
                 let proved = self.certified(&seen.source, seen, &seen.ids.id).await;
-                if proved == Some(false) {
+                if proved == Some(false) && self.announces(seen) {
                     tracing::warn!(
                         chain = %self.chain.id, height = seen.block.height, endpoint = %seen.source,
                         "nobody else has this block and its signatures do not prove it, not counted"
@@ -155,12 +158,69 @@ impl Follower {
     /// Whether the endpoint called `name` proves by signatures that `id` is the block of this height; `None` where it
     /// cannot be computed.
     async fn certified(&mut self, name: &str, seen: &Seen, id: &str) -> Option<bool> {
-        let set = self.state.set_of(&seen.block.set_hash).filter(|set| light::is_set(set))?;
-        let _ = seen.ids.fit?;
+        if seen.ids.fit.is_none() || self.hashing == Some(false) {
+            return None;
+        }
         let source = self.pool.source(name)?;
         let height = seen.block.height;
-        let commit = source.ask(source.client.commit(height)).await.ok()?;
+        let hash = &seen.block.set_hash;
+        let set = match self.state.set_of(hash) {
+            Some(set) => set,
+            // Whoever invents blocks invents a set for them as well.
+            None if !self.announces(seen) => return Some(false),
+            None => match source.ask(source.client.set(height, hash)).await {
+                Ok(set) => Arc::new(set),
+                Err(_) => return Some(false),
+            },
+        };
+        if !light::is_set(&set) || !light::is_provable(&set) {
+            return None;
+        }
+        // Who has no signatures to show proves nothing; it is asked again.
+        let Ok(commit) = source.ask(source.client.commit(height)).await else { return Some(false) };
         Some(light::certified(&self.chain.id, height, id, &commit, &set))
+    }
+
+    /// Whether the block taken last announces the validator set of `seen`, as far as is known.
+    fn announces(&self, seen: &Seen) -> bool {
+        let Block { height, set_hash, .. } = &seen.block;
+        let fits = |set: &String| set.is_empty() || set.eq_ignore_ascii_case(set_hash);
+        self.next_set.as_ref().is_none_or(|(at, set)| at == height && fits(set))
+    }
+
+    /// Makes sure of what the events say beyond signatures: a jailing, a rotated key, a proposal that passed. Another
+    /// endpoint must say the same; where none does it is as if nothing had been said, and the state is read again.
+    pub(super) async fn confirm(&mut self, seen: &mut Seen) {
+        let Some(claims) = seen.block.claims.as_ref().filter(|c| c.is_weighty()) else { return };
+        if self.pool.has_one() {
+            return;
+        }
+        let height = seen.block.height;
+        let others = self.pool.others(&seen.teller, height);
+        let mut contradicted = false;
+        'asked: for pause in PATIENCE {
+            if others.is_empty() {
+                break;
+            }
+            for other in &others {
+                match other.ask(other.client.claims(height)).await {
+                    Ok(theirs) if theirs.agrees(claims) => return,
+                    Ok(_) => {
+                        contradicted = true;
+                        break 'asked;
+                    }
+                    Err(_) => {}
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
+        tracing::warn!(
+            chain = %self.chain.id, height, endpoint = %seen.teller, contradicted,
+            "nobody else tells these events of the block, reading the windows instead"
+        );
+        seen.block.claims = None;
+        self.anchor_at = Some(tokio::time::Instant::now());
+        self.anchor_from = height;
     }
 
     /// Notes that `seen` has been counted.
