@@ -13,7 +13,7 @@ use palisade_monitor::view::{ChainView, ValidatorView};
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -41,7 +41,8 @@ fn chains() -> (watch::Sender<Published>, watch::Receiver<Vec<Served>>) {
     let config = Config::parse(text, Path::new("m.toml")).unwrap();
     let pool = Arc::new(Pool::new(&config.chains[0], &mut Clients::default()).unwrap());
     let (ask, _) = tokio::sync::mpsc::channel(1);
-    let served = Served { published, pool, ask, started: Instant::now(), compat: BTreeSet::new() };
+    let (compat, directory) = (BTreeSet::new(), PathBuf::new());
+    let served = Served { published, pool, ask, started: Instant::now(), compat, directory };
     (sender, watch::channel(vec![served]).1)
 }
 

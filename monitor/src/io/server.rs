@@ -1,6 +1,6 @@
 //! The page, the API, the metrics and the probes, over HTTP. This file only puts the rooms together.
 //!
-//! - [`assets`]: the page's own files; [`api`]: what it asks once; [`events`]: what it is told from then on
+//! - [`assets`]: the page's own files; [`api`], [`past`]: what it asks once; [`events`]: what it is told from then on
 //! - [`hub`]: what of it is worked out once for all viewers
 //! - [`probes`]: for Prometheus and for whoever restarts containers
 //! - [`accept`], [`door`]: connections, TLS and tokens; [`session`], [`guard`]: who may do what, headers of every answer
@@ -15,6 +15,7 @@ mod door;
 mod events;
 mod guard;
 mod hub;
+mod past;
 mod probes;
 mod session;
 
@@ -27,6 +28,7 @@ use crate::metrics::{Compat, Pushed, Snapshot};
 use crate::view::Summary;
 use axum::Router;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -48,6 +50,8 @@ pub struct Served {
     pub started: Instant,
     /// Other monitors whose metric names are served as well.
     pub compat: BTreeSet<Compat>,
+    /// Where its history lies.
+    pub directory: PathBuf,
 }
 
 impl Served {

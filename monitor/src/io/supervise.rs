@@ -176,7 +176,8 @@ fn start(chain: &config::Chain, data_dir: &Path, pool: Arc<Pool>) -> Result<Runn
     }
     tasks.spawn(feed::run(chain.id.clone(), pool.clone(), blocks));
     tasks.spawn(Follower::new(chain.clone(), pool.clone(), state, history, out).run(received, questions));
-    let served = Served { published, pool, ask, started: Instant::now(), compat: chain.compat.clone() };
+    let (compat, directory) = (chain.compat.clone(), data_dir.to_owned());
+    let served = Served { published, pool, ask, started: Instant::now(), compat, directory };
     Ok(Running { config: chain.clone(), data_dir: data_dir.into(), served, tasks })
 }
 

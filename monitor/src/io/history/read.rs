@@ -235,6 +235,24 @@ pub fn rollups(
     read.filter_map(|r| r.map(|(start, a, s)| Some((start, a?, s))).transpose()).collect()
 }
 
+/// Rollups of one validator, of the last `count` spans of `span` seconds that begin before `until`, ascending. Each is looked
+/// up by itself: between two of the same validator lie those of all others.
+pub fn rollups_of(
+    connection: &Connection,
+    span: i64,
+    until: i64,
+    count: i64,
+    address: &Address,
+) -> rusqlite::Result<Vec<(i64, Segment)>> {
+    let first = until - until.rem_euclid(span) - (count - 1) * span;
+    let mut found = Vec::new();
+    for start in (0..count).map(|i| first + i * span) {
+        let one = rollups(connection, span, start..=start, Some(address))?;
+        found.extend(one.into_iter().map(|(start, _, segment)| (start, segment)));
+    }
+    Ok(found)
+}
+
 /// Events of `heights`, ascending.
 pub fn events(connection: &Connection, heights: RangeInclusive<i64>) -> rusqlite::Result<Vec<Happened>> {
     let mut statement = connection.prepare_cached(

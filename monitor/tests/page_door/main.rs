@@ -2,6 +2,9 @@
 //! strangers who only hold connections open.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod orders;
+mod past;
+
 use base64::Engine as _;
 use http::Request;
 use http_body_util::Full;
