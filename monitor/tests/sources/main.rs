@@ -1,6 +1,7 @@
 //! The daemon against endpoints on loopback that fail, lie, hang and come back.
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod blindness;
 mod fake_node;
 mod faulty;
 mod gap;
