@@ -58,6 +58,38 @@ impl Gate {
     }
 }
 
+/// What a live audit says (`sentry audit --live --json`) about what can be seen, one line each. Notes do not stop anything, and what the plan
+/// itself leaves open was known before the first host was touched.
+///
+/// # Errors
+/// Not such a report.
+pub fn seen_from_outside(report: &str) -> Result<Vec<String>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Report {
+        findings: Vec<Finding>,
+    }
+    #[derive(Deserialize)]
+    struct Finding {
+        severity: String,
+        source: String,
+        rule: String,
+        subject: Subject,
+        evidence: String,
+        fix: String,
+    }
+    #[derive(Deserialize)]
+    struct Subject {
+        host: Option<String>,
+    }
+    let report: Report = serde_json::from_str(report)?;
+    let seen = report.findings.into_iter().filter(|f| f.severity != "info" && f.source != "planned");
+    let line = |f: Finding| {
+        let host = f.subject.host.unwrap_or_default();
+        format!("{} {host} {}: {}\n  fix: {}", f.severity, f.rule, f.evidence, f.fix)
+    };
+    Ok(seen.map(line).collect())
+}
+
 /// Run on the node's host by `sh`: prints one sample as JSON.
 pub fn script(rpc: &str) -> String {
     SCRIPT.replace("@RPC@", rpc)
@@ -105,6 +137,24 @@ mod tests {
         waits(&[Ok(Sample { height: 7, catching_up: true, peers: 2 })], "catching up");
         // What it said before it went away does not count.
         waits(&[sample(7, 2), Err("down".into()), sample(8, 2)], "does not move");
+    }
+
+    #[test]
+    fn the_plans_own_warnings_stop_nothing_half_way() {
+        let finding = |severity: &str, source: &str| {
+            format!(
+                r#"{{"severity":"{severity}","source":"{source}","rule":"r","subject":{{"host":"s1","chain":null,"key":null}},
+                "evidence":"the id is told","attack":"a","fix":"f"}}"#
+            )
+        };
+        let report = |findings: &[String]| format!(r#"{{"version":1,"findings":[{}]}}"#, findings.join(","));
+        let seen = seen_from_outside(&report(&[finding("warn", "planned"), finding("info", "live")]));
+        assert_eq!(seen.unwrap(), Vec::<String>::new());
+        for severity in ["warn", "error"] {
+            let seen = seen_from_outside(&report(&[finding(severity, "live")])).unwrap();
+            assert_eq!(seen, [format!("{severity} s1 r: the id is told\n  fix: f")]);
+        }
+        assert!(seen_from_outside("").is_err(), "no report is no clean one");
     }
 
     #[test]

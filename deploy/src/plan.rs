@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::tree::{self, Part, Tree};
+
 /// Changes when an older `apply` would go wrong.
 pub const VERSION: u32 = 1;
 
@@ -119,5 +121,116 @@ impl HostPlan {
             && self.starts.is_empty()
             && self.restarts.is_empty()
             && self.unknown.is_empty()
+    }
+
+    /// The smallest playbook of the collection that does all of it. Where anything of the system changes, or is not known to belong to a
+    /// daemon, that is all of them.
+    pub fn playbook(&self, tree: &Tree) -> &'static str {
+        let part_of_file = |target: &str| {
+            let file = tree.files.get(&tree::path(&self.host, target));
+            file.map_or_else(|| part_of_program(target), |file| Some(file.part))
+        };
+        let files = self.changes.iter().map(|change| part_of_file(&change.target));
+        let units = self.restarts.iter().chain(&self.starts).map(|unit| part_of_unit(unit));
+        let mut books: Vec<Option<&str>> = files.chain(units).map(|part| part.and_then(book)).collect();
+        books.sort_unstable();
+        books.dedup();
+        match (books.as_slice(), self.turn) {
+            // Nothing but a signer that was asked for.
+            ([], Turn::Signer) => "palisade.kit.signers",
+            ([Some(one)], _) => one,
+            _ => "palisade.kit.site",
+        }
+    }
+}
+
+/// Whose a program is.
+fn part_of_program(target: &str) -> Option<Part> {
+    match target {
+        "/usr/local/bin/palisade-signer" => Some(Part::Signer),
+        "/usr/local/bin/palisade-monitor" => Some(Part::Monitor),
+        "/usr/local/bin/palisade-sentry" => Some(Part::Watch),
+        node if node.starts_with("/opt/palisade/nodes/") || node.contains("/cosmovisor/") => Some(Part::Node),
+        _ => None,
+    }
+}
+
+/// Whose a unit is.
+fn part_of_unit(unit: &str) -> Option<Part> {
+    match unit {
+        "palisade-monitor.service" => Some(Part::Monitor),
+        "palisade-sentry-watch.service" => Some(Part::Watch),
+        "prometheus.service" | "prometheus-alertmanager.service" => Some(Part::Prometheus),
+        node if node.starts_with("palisade-node@") => Some(Part::Node),
+        _ => None,
+    }
+}
+
+/// The playbook of a daemon.
+fn book(part: Part) -> Option<&'static str> {
+    match part {
+        Part::Node => Some("palisade.kit.nodes"),
+        Part::Signer => Some("palisade.kit.signers"),
+        Part::Monitor | Part::Watch | Part::Prometheus => Some("palisade.kit.monitors"),
+        // The system's part comes with everything that stands on it.
+        Part::Host | Part::Etcd => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(changes: &[&str], restarts: &[&str]) -> HostPlan {
+        let change =
+            |target: &&str| Change { target: (*target).to_owned(), kind: Kind::Changed, diff: String::new() };
+        HostPlan {
+            host: "h".into(),
+            turn: Turn::Signer,
+            seen: String::new(),
+            changes: changes.iter().map(change).collect(),
+            restarts: restarts.iter().map(|unit| (*unit).to_owned()).collect(),
+            starts: vec![],
+            fresh: vec![],
+            unknown: vec![],
+            notes: vec![],
+        }
+    }
+
+    #[test]
+    fn what_concerns_one_daemon_is_left_to_its_playbook() {
+        let mut tree = Tree::default();
+        for (target, part) in [("/etc/monitor.toml", Part::Monitor), ("/etc/firewall", Part::Host)] {
+            let file = tree::File {
+                host: "h".into(),
+                part,
+                target: target.into(),
+                text: String::new(),
+                mode: "0644",
+                owner: "root",
+                group: "root".into(),
+                restarts: None,
+                whole: true,
+            };
+            tree.files.insert(tree::path("h", target), file);
+        }
+        let monitor = "palisade-monitor.service";
+        let node = "/opt/palisade/nodes/c/v1/noded";
+        assert_eq!(plan(&["/etc/monitor.toml"], &[monitor]).playbook(&tree), "palisade.kit.monitors");
+        assert_eq!(plan(&[node], &["palisade-node@c.service"]).playbook(&tree), "palisade.kit.nodes");
+        assert_eq!(plan(&[], &[]).playbook(&tree), "palisade.kit.signers", "a signer to be started");
+        for (changes, restarts) in [
+            (vec!["/etc/firewall"], vec![]),
+            (vec!["/etc/monitor.toml", "/etc/firewall"], vec![monitor]),
+            (vec!["/etc/monitor.toml", node], vec![]),
+            (vec!["/etc/nobody/knows"], vec![]),
+            (vec!["/etc/monitor.toml"], vec![monitor, "chrony.service"]),
+        ] {
+            assert_eq!(
+                plan(&changes, &restarts).playbook(&tree),
+                "palisade.kit.site",
+                "{changes:?} {restarts:?}"
+            );
+        }
     }
 }

@@ -54,5 +54,5 @@ fn several_signers() {
 
 #[test]
 fn two_chains() {
-    same("two-chains.rendered.txt", &rendered("sentry/tests/fleets/two-chains.toml"));
+    same("two-chains.rendered.txt", &rendered("deploy/tests/fleets/two-chains.toml"));
 }

@@ -22,6 +22,9 @@ use crate::progress::{Progress, still_holds};
 /// Between two samples of a node.
 const SAMPLE: Duration = Duration::from_secs(2);
 
+/// What Ansible calls ssh with by itself.
+const KEPT_OPEN: &str = "-C -o ControlMaster=auto -o ControlPersist=60s";
+
 /// Arguments of `palisade apply`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ApplyArgs {
@@ -95,16 +98,20 @@ pub fn run(args: &ApplyArgs) -> anyhow::Result<u8> {
             );
         }
         let now = look.plan.host(&host.host).cloned().expect("every host of the fleet is in its plan");
-        if now.is_empty() && !asked {
+        let nothing = now.is_empty() && !asked;
+        // One that was stopped at its gate has everything, and is still to pass.
+        if nothing && progress.under_way.as_ref() != Some(&host.host) {
             progress.done.insert(host.host.clone());
             run.write_progress(&progress)?;
             continue;
         }
         progress.under_way = Some(host.host.clone());
         run.write_progress(&progress)?;
-        say(&format!("{}: {} files, restarts {}", host.host, now.changes.len(), or_none(&now.restarts)));
-        run.write_tree(&look.rendered.tree)?;
-        run.play(&host.host, "palisade.kit.site")?;
+        if !nothing {
+            eprintln!("{}: {} files, restarts {}", host.host, now.changes.len(), or_none(&now.restarts));
+            run.write_tree(&look.rendered.tree)?;
+            run.play(&host.host, now.playbook(&look.rendered.tree))?;
+        }
         if !now.fresh.is_empty() {
             // Its daemon has made a home: now the settings are known, and it may speak.
             look = seen(run.fleet, run.of, &args.ssh_config)?;
@@ -127,7 +134,7 @@ pub fn run(args: &ApplyArgs) -> anyhow::Result<u8> {
         progress.under_way = None;
         progress.done.insert(host.host.clone());
         run.write_progress(&progress)?;
-        say(&format!("{}: done", host.host));
+        eprintln!("{}: done", host.host);
     }
     // What is left of this run is its log; the same plan again is stale or empty.
     std::fs::remove_file(run.dir.join("progress.json")).context("the progress of this run")?;
@@ -190,6 +197,12 @@ impl Run<'_> {
         std::fs::canonicalize(parent).unwrap_or_else(|_| parent.to_owned())
     }
 
+    /// Different for every plan's place.
+    fn tag(&self) -> String {
+        let dir = std::fs::canonicalize(&self.dir).unwrap_or_else(|_| self.dir.clone());
+        hex::encode(&Sha256::digest(dir.as_os_str().as_encoded_bytes())[..3])
+    }
+
     fn log(&self) -> PathBuf {
         self.dir.join("ansible.log")
     }
@@ -211,6 +224,8 @@ impl Run<'_> {
             .arg(serde_json::json!({ "palisade_files": self.own_dir() }).to_string())
             .env("ANSIBLE_NOCOLOR", "1")
             .env("ANSIBLE_PIPELINING", "1")
+            // Open connections are found by host, port, user and jump: two fleets may have all of these in common.
+            .env("ANSIBLE_SSH_CONTROL_PATH", format!("%(directory)s/{}-%%C", self.tag()))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
@@ -225,7 +240,8 @@ impl Run<'_> {
             command.env("ANSIBLE_COLLECTIONS_PATH", dir);
         }
         if let Some(config) = &self.args.ssh_config {
-            command.env("ANSIBLE_SSH_ARGS", format!("-F {}", config.display()));
+            // Ansible's own arguments as well, or every task would be a handshake.
+            command.env("ANSIBLE_SSH_ARGS", format!("{KEPT_OPEN} -F {}", config.display()));
         }
         let status = command.status().with_context(|| {
             format!("{} cannot be started\ntry: pipx install ansible-core", self.args.ansible.display())
@@ -257,26 +273,27 @@ impl Run<'_> {
         for view in self.fleet.views().filter(|v| v.host.name == host.host) {
             match self.signer_of(view.node.signed_by.as_deref())? {
                 Some(silent) => {
-                    say(&format!(
-                        "{}: waits for its signer on {silent}, which is not started",
-                        view.node.name
-                    ));
+                    eprintln!("{}: waits for its signer on {silent}, which is not started", view.node.name);
                 }
                 None => self.node_passes(view, self.args.new_chain)?,
             }
         }
         if host.turn == Turn::Sentry && !self.args.no_live_audit {
-            say(&format!("{}: audit from outside", host.host));
+            eprintln!("{}: audit from outside", host.host);
             let me = std::env::current_exe().context("the path of this program")?;
             let audit = Command::new(me)
-                .args(["sentry", "audit", "--live", "--pex-requests", "2"])
+                .args(["sentry", "audit", "--live", "--json", "--pex-requests", "2"])
                 .arg(&self.args.fleet)
                 .output()?;
+            let findings =
+                gate::seen_from_outside(&String::from_utf8_lossy(&audit.stdout)).with_context(|| {
+                    format!("the audit from outside: {}", String::from_utf8_lossy(&audit.stderr))
+                })?;
             ensure!(
-                audit.status.success(),
-                "the audit from outside is not clean:\n{}{}",
-                String::from_utf8_lossy(&audit.stdout),
-                String::from_utf8_lossy(&audit.stderr)
+                findings.is_empty(),
+                "the audit from outside is not clean:\n{}\nsee: palisade sentry audit --live {}",
+                findings.join("\n"),
+                self.args.fleet.display()
             );
         }
         if self.signer_state(&host.host).is_some() {
@@ -332,7 +349,7 @@ impl Run<'_> {
             };
             ensure!(Instant::now() < end, "{}: {why}", view.node.name);
             if why != told {
-                say(&format!("{host}: waits: {}", why.lines().last().unwrap_or_default()));
+                eprintln!("{host}: waits: {}", why.lines().last().unwrap_or_default());
                 told = why;
             }
             std::thread::sleep(SAMPLE);
@@ -373,10 +390,6 @@ fn beside(plan: &Path, what: &str) -> PathBuf {
     name.push(".");
     name.push(what);
     PathBuf::from(name)
-}
-
-fn say(words: &str) {
-    eprintln!("{words}");
 }
 
 fn or_none(units: &[String]) -> String {

@@ -4,6 +4,7 @@ use core::net::{IpAddr, SocketAddr};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use palisade_sentry::deployment::Access;
 use palisade_sentry::{Exposure, Fleet, Host, Listen, Party, Role, Speech, dial};
 
 /// One thing that a host lets in.
@@ -89,6 +90,7 @@ pub(crate) fn flows(fleet: &Fleet) -> Flows {
             }
         }
     }
+    flows.add_unlisted_jumps(fleet);
     flows.tidy();
     flows
 }
@@ -189,6 +191,26 @@ pub(crate) fn scraped(fleet: &Fleet) -> Vec<(String, &str, &Listen)> {
 }
 
 impl Flows {
+    /// Hosts whose ssh has an address of its own, which is none of theirs in the fleet (a management network): by which of its addresses the
+    /// jump host comes there is not said anywhere, so all of them are let in.
+    fn add_unlisted_jumps(&mut self, fleet: &Fleet) {
+        let Some(of) = fleet.deployment() else { return };
+        for (name, access) in &of.access {
+            let jump = access.jump.as_deref().and_then(|jump| bastion(fleet, jump));
+            let (Some(jump), Some(ip), Some(host)) = (jump, access.ip(), fleet.host(name)) else { continue };
+            if Listen::tcp(ip, access.port).exposure(host) != Exposure::Undeclared || jump.name == host.name {
+                continue;
+            }
+            let what = format!("ssh through {}", jump.name);
+            let own = of.access.get(&jump.name).and_then(Access::ip);
+            let from = jump.public.iter().copied().chain(jump.private).chain(jump.wireguard).chain(own);
+            let incoming = Incoming { what: what.clone(), port: access.port, from: Some(from.collect()) };
+            self.incoming.entry(name.clone()).or_default().push(incoming);
+            let outgoing = Outgoing { what, to: ip, port: access.port };
+            self.outgoing.entry(jump.name.clone()).or_default().push(outgoing);
+        }
+    }
+
     fn add(&mut self, of: &Dial<'_>) {
         let Some(address) = dial(of.from, of.to, &of.listen) else { return };
         if of.from.name == of.to.name {

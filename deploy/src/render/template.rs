@@ -174,7 +174,7 @@ fn templates() -> Vec<Template> {
             Part::Prometheus,
             role!("prometheus", "prometheus.yml.j2"),
             "/etc/palisade/prometheus/prometheus.yml",
-            "0640",
+            "0644",
             Some("prometheus.service"),
             prometheus,
         ),

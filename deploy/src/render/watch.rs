@@ -37,9 +37,9 @@ pub(super) fn monitor_rules(host: &str) -> File {
         part: Part::Prometheus,
         target: MONITOR_RULES.to_owned(),
         text: rules(&Default::default()),
-        mode: "0640",
+        mode: "0644",
         owner: "root",
-        group: "prometheus".into(),
+        group: "root".into(),
         restarts: Some("prometheus.service".into()),
         whole: true,
     }
