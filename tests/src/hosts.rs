@@ -88,16 +88,6 @@ impl Hosts {
         self.scratch.path().join("ssh_config")
     }
 
-    /// The operator's private key.
-    pub fn ssh_key(&self) -> PathBuf {
-        self.scratch.path().join("operator")
-    }
-
-    /// The keys of all hosts.
-    pub fn known_hosts(&self) -> PathBuf {
-        self.scratch.path().join("known_hosts")
-    }
-
     /// A directory for what a test writes, gone with the hosts.
     pub fn dir(&self) -> &Path {
         self.scratch.path()

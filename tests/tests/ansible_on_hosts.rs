@@ -36,10 +36,8 @@ fn a_fleet_by_hand() {
     only_what_was_opened_is_open(&fleet);
     everything_is_scraped(&fleet);
 
-    // Again, with the oldest ansible-core: nothing is left to do.
+    // That a second run with the oldest ansible-core changes nothing is seen in deploy_on_hosts.
     let before = running(&fleet);
-    fleet.play(false, "site", STARTED).unwrap().nothing_changed().unwrap();
-    assert_eq!(running(&fleet), before);
 
     // One setting of one host: check mode sees it and leaves it, then that host's node alone is restarted.
     fleet.add_setting("sentry2", "log_level = \"error\"").unwrap();

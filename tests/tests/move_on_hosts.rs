@@ -13,11 +13,19 @@ fn step(what: &str) {
     eprintln!("--- {what}");
 }
 
+fn enabled(fleet: &DeployedFleet, host: &str) -> Vec<u8> {
+    fleet.hosts.exec(host, &["systemctl", "is-enabled", "palisade-signer"]).unwrap().stdout
+}
+
+fn active(fleet: &DeployedFleet, host: &str) -> bool {
+    fleet.hosts.exec(host, &["systemctl", "is-active", "-q", "palisade-signer"]).unwrap().status.success()
+}
+
 #[test]
 #[ignore = "boots hosts: tests/run"]
 fn a_key_moves_between_hosts() {
-    let fleet = DeployedFleet::boot().unwrap();
-    fleet.write_fleet("signer1", "").unwrap();
+    let fleet = DeployedFleet::boot(&["sentry1", "val1", "signer1", "signer2"]).unwrap();
+    fleet.write_fleet("signer1", "", "").unwrap();
     fleet.install_by_hand().unwrap();
     fleet.signs_above(0, LIMIT).unwrap();
 
@@ -51,14 +59,35 @@ fn a_key_moves_between_hosts() {
     assert!(text.contains("nothing can be written") && text.contains("nothing was changed"), "{text}");
     fleet.hosts.run("signer2", &["umount", "/var/lib/palisade-signer"]).unwrap();
 
+    step("the old host says that it has stopped, and a process goes on there");
+    let dropin = "mkdir -p /etc/systemd/system/palisade-signer.service.d && \
+        printf '[Service]\\nKillMode=none\\nExecStop=/bin/true\\nTimeoutStopSec=2\\nRestart=no\\n' >/etc/systemd/system/palisade-signer.service.d/stays.conf && \
+        systemctl daemon-reload";
+    fleet.hosts.run("signer1", &["sh", "-ec", dropin]).unwrap();
+    let text = fleet.must(1, &moves).unwrap();
+    assert!(text.contains("given up: the old host is not down: "), "{text}");
+    assert!(text.contains("end what still runs there"), "{text}");
+    assert_eq!(enabled(&fleet, "signer1"), b"masked\n");
+    assert!(!active(&fleet, "signer2"), "nothing is started beside a signer that may be alive");
+    fleet
+        .hosts
+        .run(
+            "signer1",
+            &[
+                "sh",
+                "-ec",
+                "pkill -KILL -x palisade-signer; rm -r /etc/systemd/system/palisade-signer.service.d",
+            ],
+        )
+        .unwrap();
+    fleet.hosts.run("signer1", &["systemctl", "daemon-reload"]).unwrap();
+
+    step("that process is ended, and the same command goes on");
     let height = fleet.height().unwrap();
     let text = fleet.must(0, &moves).unwrap();
     assert!(text.contains("moved: signer2 signs, signer1 is stopped and masked"), "{text}");
     fleet.signs_above(height, LIMIT).unwrap();
-    assert_eq!(
-        fleet.hosts.exec("signer1", &["systemctl", "is-enabled", "palisade-signer"]).unwrap().stdout,
-        b"masked\n"
-    );
+    assert_eq!(enabled(&fleet, "signer1"), b"masked\n");
     assert!(
         !fleet.hosts.exec("signer1", &["systemctl", "start", "palisade-signer"]).unwrap().status.success()
     );
@@ -74,17 +103,11 @@ fn a_key_moves_between_hosts() {
     step("and back, cut in the middle: the same command goes on");
     let back = ["signer", "move", "signer2", "signer1", "--ssh-config", &ssh, "--yes"];
     let mut cut = fleet.spawn(&back).unwrap();
-    until("the old host is masked", LIMIT, || {
-        let masked = fleet.hosts.exec("signer2", &["systemctl", "is-enabled", "palisade-signer"])?.stdout
-            == b"masked\n";
-        Ok(masked.then_some(()))
-    })
-    .unwrap();
+    until("the old host is masked", LIMIT, || Ok((enabled(&fleet, "signer2") == b"masked\n").then_some(())))
+        .unwrap();
     cut.kill().unwrap();
     cut.wait().unwrap();
-    let running = ["signer1", "signer2"].map(|host| {
-        fleet.hosts.exec(host, &["systemctl", "is-active", "-q", "palisade-signer"]).unwrap().status.success()
-    });
+    let running = ["signer1", "signer2"].map(|host| active(&fleet, host));
     assert!(!(running[0] && running[1]), "one at most");
     let height = fleet.height().unwrap();
     let text = fleet.must(0, &back).unwrap();
