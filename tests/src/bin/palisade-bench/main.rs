@@ -4,6 +4,7 @@
 //! person can see at once whether they hold.
 
 mod contender;
+mod deploy;
 mod floor;
 mod follow;
 mod growth;
@@ -23,6 +24,7 @@ struct Plan {
     monitor: bool,
     replay: bool,
     sentry: bool,
+    deploy: bool,
     requests: usize,
     chains: usize,
     paced: usize,
@@ -38,6 +40,7 @@ fn main() -> Result<()> {
         monitor: true,
         replay: true,
         sentry: true,
+        deploy: true,
         requests: 5_000,
         chains: 100,
         paced: 3_000,
@@ -48,10 +51,11 @@ fn main() -> Result<()> {
     };
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
-            "signer" => (plan.monitor, plan.sentry) = (false, false),
-            "monitor" => (plan.signer, plan.sentry) = (false, false),
-            "sentry" => (plan.signer, plan.monitor) = (false, false),
-            "live" => (plan.signer, plan.sentry, plan.replay) = (false, false, false),
+            "signer" => (plan.monitor, plan.sentry, plan.deploy) = (false, false, false),
+            "monitor" => (plan.signer, plan.sentry, plan.deploy) = (false, false, false),
+            "sentry" => (plan.signer, plan.monitor, plan.deploy) = (false, false, false),
+            "live" => (plan.signer, plan.sentry, plan.deploy, plan.replay) = (false, false, false, false),
+            "deploy" => (plan.signer, plan.monitor, plan.sentry) = (false, false, false),
             "--smoke" => {
                 (plan.requests, plan.paced, plan.blocks, plan.sentries, plan.rows) =
                     (500, 500, 500, 2, 20_000);
@@ -59,7 +63,7 @@ fn main() -> Result<()> {
             }
             other => {
                 anyhow::bail!(
-                    "unknown argument {other}\ntry: tests/bench [signer|monitor|live|sentry] [--smoke]"
+                    "unknown argument {other}\ntry: tests/bench [signer|monitor|live|sentry|deploy] [--smoke]"
                 )
             }
         }
@@ -78,6 +82,9 @@ fn main() -> Result<()> {
     }
     if plan.sentry {
         sentry::measure(20, plan.sentries)?;
+    }
+    if plan.deploy {
+        deploy::measure(5)?;
     }
     Ok(())
 }
