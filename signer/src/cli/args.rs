@@ -18,7 +18,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 #[cfg(feature = "etcd")]
 pub(crate) use self::etcd::EtcdCommand;
 #[cfg(feature = "frost")]
-pub(crate) use self::frost::{DkgCommand, FrostCommand, ReshareCommand};
+pub(crate) use self::frost::{DkgCommand, FrostCommand, Place, ReshareCommand};
 pub(crate) use self::{
     admin::{AdminCommand, Subject},
     audit_log::AuditLogCommand,
@@ -107,6 +107,20 @@ pub(crate) enum Command {
     /// Set up and look after a YubiHSM 2.
     #[command(subcommand)]
     Yubihsm(Box<yubihsm::YubihsmCommand>),
+}
+
+/// What looks at chains.
+#[derive(clap::Args)]
+pub(crate) struct Look {
+    /// Configuration file.
+    #[arg(long)]
+    pub(crate) config: PathBuf,
+    /// Only this chain.
+    #[arg(long)]
+    pub(crate) chain: Option<String>,
+    /// For machines.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

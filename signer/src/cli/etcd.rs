@@ -5,7 +5,11 @@ use std::{path::Path, process::ExitCode};
 use serde_json::json;
 
 use crate::{
-    cli::{Failure, args::EtcdCommand, load},
+    cli::{
+        Failure,
+        args::{EtcdCommand, Look},
+        load,
+    },
     io::{
         etcd_cmd::{self, Checked},
         state_cmd::{StateError, Target},
@@ -14,7 +18,7 @@ use crate::{
 
 pub(super) fn etcd(command: EtcdCommand) -> Result<ExitCode, Failure> {
     match command {
-        EtcdCommand::Check { config, chain, json } => check(&config, chain.as_deref(), json),
+        EtcdCommand::Check(Look { config, chain, json }) => check(&config, chain.as_deref(), json),
         EtcdCommand::Pin { config, chain, i_stopped_every_signer } => {
             pin(&config, &chain, i_stopped_every_signer)
         }

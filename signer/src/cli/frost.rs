@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use crate::{
     cli::{
         Failure,
-        args::{DkgCommand, FrostCommand, LogFormat, ReshareCommand},
+        args::{DkgCommand, FrostCommand, LogFormat, Place, ReshareCommand},
         run,
     },
     config::CosignerConfig,
@@ -71,7 +71,7 @@ fn dkg(command: DkgCommand) -> Result<(), Failure> {
             let path = frost_cmd::dkg_start(&dir, id, threshold, of)?;
             println!("wrote {}; bring it to every other cosigner", path.display());
         }
-        DkgCommand::Deal { dir, id } => {
+        DkgCommand::Deal(Place { dir, id }) => {
             let (path, transcript) = frost_cmd::dkg_deal(&dir, id)?;
             println!("wrote {}; bring it to every other cosigner", path.display());
             println!("transcript: {transcript}");
@@ -89,7 +89,7 @@ fn dkg(command: DkgCommand) -> Result<(), Failure> {
 
 fn reshare(command: ReshareCommand) -> Result<(), Failure> {
     match command {
-        ReshareCommand::Start { dir, id } => {
+        ReshareCommand::Start(Place { dir, id }) => {
             let path = frost_cmd::reshare_start(&dir, id)?;
             println!("wrote {}; bring it to every new and every dealing cosigner", path.display());
         }

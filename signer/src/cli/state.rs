@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::{
     cli::{
         Failure,
-        args::{ImportArgs, RecoverArgs, StateCommand},
+        args::{ImportArgs, Look, RecoverArgs, StateCommand},
         load,
     },
     config::{ChainConfig, Config, RpcUrl},
@@ -37,7 +37,7 @@ pub(super) fn state(command: StateCommand) -> Result<ExitCode, Failure> {
             }
             println!("chain {chain}: nothing will be signed at or below {floor}");
         }
-        StateCommand::Show { config: path, chain, json } => {
+        StateCommand::Show(Look { config: path, chain, json }) => {
             let config = load(&path)?;
             if let Some(id) = chain.as_deref().filter(|id| config.chain(id).is_none()) {
                 return Err(state_failure(StateError::NoSuchChain(id.into()), &path, id));

@@ -11,12 +11,11 @@ use rand_core::{OsRng, RngCore as _};
 use zeroize::Zeroizing;
 
 use crate::{
-    config::SecretSource,
     frost::{deal, dkg, group::Group, reshare, share::Share},
     import::{key, shard},
     io::{
-        key::sealed::{self, SealedError},
-        passphrase, secret_file,
+        key_cmd::{passphrase_for, text_of},
+        secret_file,
     },
 };
 
@@ -52,7 +51,7 @@ pub fn split(
         bail!("{} keys cannot be split, only ed25519", key.public().key_type());
     };
     let shares = deal::split(key, threshold, of, &mut OsRng)?;
-    let passphrase = passphrase_file.map(|file| ask(out, Some(file), true)).transpose()?;
+    let passphrase = passphrase_file.map(|file| passphrase_for(out, Some(file), true)).transpose()?;
     for share in &shares {
         write_share(&out.join(format!("share-{}.json", share.id())), share, passphrase.as_ref())?;
     }
@@ -73,11 +72,7 @@ fn whole_key(from: &[PathBuf], horcrux: bool) -> anyhow::Result<SecretKey> {
         return Ok(shard::recombine(&shards, &prefix)?.into());
     }
     let [path] = from else { bail!("one key file is split at a time") };
-    let file = secret_file::read_bytes_to_import(path)?;
-    let text = match age::is_age(&file) {
-        true => sealed::open(path, &file, &ask(path, None, false)?)?,
-        false => secret_file::text(path, file)?,
-    };
+    let text = text_of(path, secret_file::read_bytes_to_import(path)?, None)?;
     Ok(key::read(&text).with_context(|| path.display().to_string())?.0)
 }
 
@@ -181,7 +176,7 @@ fn begin(dir: &Path, id: u16, secret: &str, name: &str, public: &str) -> anyhow:
 
 /// Writes share and group, and only then lets go of what the ceremony kept.
 fn end(kept: &Path, share: &Share, out: &Path, passphrase_file: Option<&Path>) -> anyhow::Result<Shown> {
-    let passphrase = passphrase_file.map(|file| ask(out, Some(file), true)).transpose()?;
+    let passphrase = passphrase_file.map(|file| passphrase_for(out, Some(file), true)).transpose()?;
     write_share(&out.join(format!("share-{}.json", share.id())), share, passphrase.as_ref())?;
     secret_file::create(&out.join("group.json"), share.group().write().as_bytes())?;
     fs::remove_file(kept)
@@ -203,11 +198,7 @@ fn write_share(path: &Path, share: &Share, passphrase: Option<&Zeroizing<String>
 }
 
 fn read_share(path: &Path, passphrase_file: Option<&Path>) -> anyhow::Result<Share> {
-    let file = secret_file::read_bytes(path)?;
-    let text = match age::is_age(&file) {
-        true => sealed::open(path, &file, &ask(path, passphrase_file, false)?)?,
-        false => secret_file::text(path, file)?,
-    };
+    let text = text_of(path, secret_file::read_bytes(path)?, passphrase_file)?;
     Share::read(&text).with_context(|| path.display().to_string())
 }
 
@@ -223,19 +214,4 @@ fn all(dir: &Path, begins: &str) -> anyhow::Result<Vec<String>> {
     paths.sort();
     ensure!(!paths.is_empty(), "{}: there is no {begins}*.json", dir.display());
     paths.iter().map(|path| Ok(secret_file::read_to_import(path)?.to_string())).collect()
-}
-
-/// A passphrase from the file that was named, or from the person at the terminal; for new files that person types it twice.
-fn ask(path: &Path, file: Option<&Path>, new: bool) -> anyhow::Result<Zeroizing<String>> {
-    if let Some(file) = file {
-        return Ok(sealed::passphrase(&SecretSource::File(file.into()))?);
-    }
-    if !passphrase::is_possible() {
-        return Err(SealedError::NobodyToAsk { path: path.into() }.into());
-    }
-    let typed = passphrase::ask(&format!("passphrase of {}", path.display()))?;
-    if new && *passphrase::ask("the same again")? != *typed {
-        bail!("these were two different passphrases");
-    }
-    Ok(typed)
 }

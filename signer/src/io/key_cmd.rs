@@ -99,10 +99,16 @@ pub fn decrypt(from: &Path, to: &Path, passphrase_file: Option<&Path>) -> anyhow
 
 /// The public key of a key file, encrypted or not.
 pub fn show(path: &Path, passphrase_file: Option<&Path>) -> anyhow::Result<PublicKey> {
-    let file = secret_file::read_bytes(path)?;
-    let json =
-        if age::is_age(&file) { open(path, &file, passphrase_file)? } else { secret_file::text(path, file)? };
-    public_of(&json, path)
+    public_of(&text_of(path, secret_file::read_bytes(path)?, passphrase_file)?, path)
+}
+
+/// What was read from a file that may be encrypted.
+pub(crate) fn text_of(
+    path: &Path,
+    file: Zeroizing<Vec<u8>>,
+    passphrase_file: Option<&Path>,
+) -> anyhow::Result<Zeroizing<String>> {
+    if age::is_age(&file) { open(path, &file, passphrase_file) } else { Ok(secret_file::text(path, file)?) }
 }
 
 fn open(path: &Path, file: &[u8], passphrase_file: Option<&Path>) -> anyhow::Result<Zeroizing<String>> {
@@ -114,7 +120,11 @@ fn open(path: &Path, file: &[u8], passphrase_file: Option<&Path>) -> anyhow::Res
 }
 
 /// From the file that was named, or from the person at the terminal; for a new file that person types it twice.
-fn passphrase_for(path: &Path, file: Option<&Path>, new: bool) -> anyhow::Result<Zeroizing<String>> {
+pub(crate) fn passphrase_for(
+    path: &Path,
+    file: Option<&Path>,
+    new: bool,
+) -> anyhow::Result<Zeroizing<String>> {
     if let Some(file) = file {
         return Ok(sealed::passphrase(&SecretSource::File(file.into()))?);
     }

@@ -4,21 +4,13 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use super::Look;
+
 #[derive(Subcommand)]
 pub(crate) enum EtcdCommand {
     /// Look at the clusters of a configuration: members, quorum, versions, users, latency, and the marks in them. Changes nothing
     /// but one key beside each mark, which it puts to measure.
-    Check {
-        /// Configuration file.
-        #[arg(long)]
-        config: PathBuf,
-        /// Only this chain.
-        #[arg(long)]
-        chain: Option<String>,
-        /// For machines.
-        #[arg(long)]
-        json: bool,
-    },
+    Check(Look),
     /// Bind this signer to the cluster that answers now, after a restore from a backup: raises the mark in etcd to what this signer has
     /// signed, and this signer to what is in etcd.
     Pin {

@@ -81,14 +81,7 @@ pub(crate) enum DkgCommand {
         of: u16,
     },
     /// With everybody's round1-*.json in the directory: writes round2-N.json for everybody, prints the transcript.
-    Deal {
-        /// Directory of the ceremony.
-        #[arg(long)]
-        dir: PathBuf,
-        /// This cosigner's number.
-        #[arg(long)]
-        id: u16,
-    },
+    Deal(Place),
     /// With everybody's round2-*.json as well: writes the share.
     Finish {
         /// Directory of the ceremony.
@@ -108,14 +101,7 @@ pub(crate) enum DkgCommand {
 #[derive(Subcommand)]
 pub(crate) enum ReshareCommand {
     /// On each new cosigner: writes secret-N.json, which stays here, and join-N.json for everybody.
-    Start {
-        /// Directory of the ceremony.
-        #[arg(long)]
-        dir: PathBuf,
-        /// The new cosigner's number, from 1.
-        #[arg(long)]
-        id: u16,
-    },
+    Start(Place),
     /// On as many old cosigners as their threshold, with all join-*.json: writes deal-N.json, prints the transcript.
     Deal {
         /// Directory of the ceremony.
@@ -151,6 +137,17 @@ pub(crate) enum ReshareCommand {
         #[command(flatten)]
         out: ShareOut,
     },
+}
+
+/// Who takes part in a ceremony, and where.
+#[derive(Args)]
+pub(crate) struct Place {
+    /// Directory of the ceremony.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// This cosigner's number, from 1.
+    #[arg(long)]
+    pub(crate) id: u16,
 }
 
 #[derive(Args)]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::Look;
 use crate::{config::RpcUrl, mark::Step};
 
 #[derive(Subcommand)]
@@ -30,17 +31,7 @@ pub(crate) enum StateCommand {
         replace: bool,
     },
     /// Show the mark of each chain.
-    Show {
-        /// Configuration file.
-        #[arg(long)]
-        config: PathBuf,
-        /// Only this chain.
-        #[arg(long)]
-        chain: Option<String>,
-        /// For machines.
-        #[arg(long)]
-        json: bool,
-    },
+    Show(Look),
     /// Write the mark of a chain to a file that any palisade-signer imports. No signer may be running with it.
     Export {
         /// Configuration file.
@@ -52,7 +43,8 @@ pub(crate) enum StateCommand {
         /// New file; without it, the terminal.
         #[arg(long)]
         out: Option<PathBuf>,
-        /// Put the state aside here, so that no signer starts with it by mistake.
+        /// Put the state aside here, so that no signer starts with it by mistake. A mark in etcd is closed for good: no signer that shares
+        /// it signs with it any more, also none that runs.
         #[arg(long, requires = "out")]
         retire: bool,
     },
