@@ -2,8 +2,15 @@
 //!
 //! A [`Register`] is a place with one value that changes only by compare-and-swap, linearizably; etcd is one
 //! ([`crate::io::etcd`]). It holds a record as state files do ([`crate::record`]), each with a checksum of the one before. For each
-//! signature the register is swapped first, then the local file is written, which is the floor under whatever the register may say
-//! one day; only then there is a permit. No lease and no clock has a part in it.
+//! signature the register is swapped and, while that is under way, the local file is written, which is the floor under whatever the
+//! register may say one day; when both are durable there is a permit. No lease and no clock has a part in it.
+//!
+//! # A file that is ahead of the register
+//!
+//! What the file holds is *wanted* until the next record says that it was *settled*, which is: seen in the register. A crash may leave a
+//! wanted mark that the register has never taken, and another signer may sign something else there. So it is worth as much as a floor:
+//! nothing is signed at its place or below, unless the register turns out to hold this very mark. It never becomes a repeat by itself,
+//! it is never put into a register, and no register is called behind for not having it; for that there is what was settled.
 //!
 //! # An answer that does not come
 //!
@@ -15,24 +22,32 @@
 //!
 //! # A backup that was restored
 //!
-//! The register must never go back. Its cluster id is pinned ([`Pin`]), every answer's revision must be at least as high as those
-//! before, a swap compares the whole value and not only its revision, and a mark below the local file's is refused.
+//! The register must never go back. Its cluster id is pinned, every answer's revision must be at least as high as those before, a swap
+//! compares the whole value and not only its revision, and the file says across restarts what was settled: a record with a lower number,
+//! revision or mark is refused, and so is another one with the same number. The number counts records of this key alone, so a register that
+//! went back is found as long as the other signers have made fewer new records than were lost.
 
 use comet::consensus::Signature;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
     guard::{NewMark, Raised},
-    mark::{Hrs, Identity, Mark},
-    record::{self, Link, MAX_SIGNATURE, RECORD, Record},
+    mark::{Hrs, Identity, Mark, Step},
+    record::{self, Beside, Link, MAX_SIGNATURE, RECORD, Record, Settled},
     slots::{Medium, Slots},
     store::{Last, PersistError, SharedError, Storage},
 };
 
 /// A linearizable place for one value.
 pub trait Register: Send {
-    /// Puts `next` in the place of exactly `seen` (`None`: of nothing).
-    fn swap(&mut self, seen: Option<&Seen>, next: &[u8; RECORD]) -> Result<Swap, SharedError>;
+    /// Puts `next` in the place of exactly `seen` (`None`: of nothing). `meanwhile` is done while the answer is under way; a register
+    /// that cannot even ask may leave it out.
+    fn swap(
+        &mut self,
+        seen: Option<&Seen>,
+        next: &[u8; RECORD],
+        meanwhile: &mut dyn FnMut(),
+    ) -> Result<Swap, SharedError>;
     /// What is there, linearizably.
     fn read(&mut self) -> Result<Option<Seen>, SharedError>;
 }
@@ -62,12 +77,20 @@ struct Known {
     record: Record,
 }
 
+/// Where a register stands that no signer uses any more.
+const CLOSED: Hrs = Hrs { height: i64::MAX, round: Hrs::ALL_ROUNDS, step: Step::Precommit };
+
+/// How many races one request may lose below what this signer has closed for itself.
+const RACES: u32 = 8;
+
 /// A storage on a register, with the local file as its floor.
 pub struct Shared<R, M> {
     register: R,
     floor: Slots<M>,
     identity: Identity,
     known: Known,
+    /// Up to here this signer signs nothing, whatever the register says.
+    closed: Hrs,
 }
 
 /// Where the mark of a chain and key is below a prefix.
@@ -103,11 +126,39 @@ pub fn raise(
         None => (0, Link::default()),
     };
     let next = record::encode(identity, sequence + 1, mark.hrs, &mark.sign_bytes, None, &before);
-    Ok(match register.swap(seen, &next)? {
+    Ok(match register.swap(seen, &next, &mut || ())? {
         // Ours all the same, after an answer that did not come.
         Swap::Lost(Some(there)) if there.value == next => Swap::Done(there.revision),
         other => other,
     })
+}
+
+/// Closes a register for good: above everything, so that no signer ever signs with it again, also one that runs. What it held until then
+/// stays known ([`retired`]).
+pub fn retire(
+    register: &mut dyn Register,
+    identity: &Identity,
+    seen: &Seen,
+) -> Result<Option<Mark>, SharedError> {
+    let record = read(&seen.value, identity)?;
+    if let Some(last) = retired(&record) {
+        return Ok(Some(last));
+    }
+    let beside = Beside { wanted: false, settled: Some(settled(&record, seen)) };
+    let (sequence, before) = (record.sequence + 1, checksum(&seen.value));
+    let next = record::encode_beside(identity, sequence, CLOSED, &[], None, &before, beside);
+    Ok(match register.swap(Some(seen), &next, &mut || ())? {
+        Swap::Done(_) => Some(record.mark),
+        // Ours all the same, after an answer that did not come.
+        Swap::Lost(Some(there)) if there.value == next => Some(record.mark),
+        Swap::Lost(_) => None,
+    })
+}
+
+/// The last mark of a register that was closed for good, as a floor.
+pub fn retired(record: &Record) -> Option<Mark> {
+    let last = record.beside.settled.filter(|_| record.mark.hrs == CLOSED)?;
+    Some(Mark::floor(last.hrs))
 }
 
 /// The mark that holds where a file and a register say different things about one place: neither is believed there.
@@ -117,6 +168,14 @@ pub fn higher(file: &Mark, register: &Mark) -> Mark {
         std::cmp::Ordering::Less => register.clone(),
         std::cmp::Ordering::Equal if file.sign_bytes == register.sign_bytes => file.clone(),
         std::cmp::Ordering::Equal => Mark::floor(file.hrs),
+    }
+}
+
+/// The mark that holds where a file has `mark`, perhaps a `wanted` one, and a register has `there`.
+pub fn beside(mark: &Mark, wanted: Option<&Mark>, there: &Mark) -> Mark {
+    match wanted {
+        Some(wanted) if wanted == there => there.clone(),
+        _ => higher(mark, there),
     }
 }
 
@@ -144,17 +203,25 @@ impl<R: Register, M: Medium> Shared<R, M> {
     ) -> Result<(Self, Last), PersistError> {
         let seen = register.read()?.ok_or(SharedError::Gone)?;
         let record = read(&seen.value, &identity)?;
-        behind(record.mark.hrs, local.mark.hrs)?;
-        let mark = higher(&local.mark, &record.mark);
+        if let Some(settled) = floor.settled() {
+            goes_on(&settled, &record, &seen)?;
+        }
+        // Wanted is no more than that: it need not be there.
+        if floor.wanted().is_none() {
+            behind(record.mark.hrs, local.mark.hrs)?;
+        }
+        let mark = beside(&local.mark, floor.wanted(), &record.mark);
         let signature = record.signature.clone().filter(|_| mark == record.mark);
         let last = Last { mark, signature };
+        floor.settle(settled(&record, &seen));
         if last.mark != local.mark {
             floor.follow(&last)?;
         }
-        Ok((Self { register, floor, identity, known: Known { seen, record } }, last))
+        let closed = last.mark.hrs;
+        Ok((Self { register, floor, identity, known: Known { seen, record }, closed }, last))
     }
 
-    /// Puts a record in the place of the known one, and then into the file.
+    /// Puts a record in the place of the known one, and into the file.
     fn swap(
         &mut self,
         hrs: Hrs,
@@ -167,20 +234,36 @@ impl<R: Register, M: Medium> Shared<R, M> {
         }
         let (sequence, before) = (self.known.record.sequence + 1, checksum(&self.known.seen.value));
         let next = record::encode(&self.identity, sequence, hrs, sign_bytes, signature, &before);
-        match self.register.swap(Some(&self.known.seen), &next)? {
-            Swap::Done(revision) => self.learn(Seen { revision, value: next.to_vec() }),
+        let (floor, mut written) = (&mut self.floor, None);
+        // A signature that is kept comes after its mark, and is written when it is known whose was the first.
+        let mut write = || {
+            if signature.is_none() && written.is_none() {
+                written = Some(floor.want(hrs, sign_bytes));
+            }
+        };
+        let swapped = self.register.swap(Some(&self.known.seen), &next, &mut write);
+        if swapped.is_ok() {
+            write();
+        }
+        // A disk that fails stops the key, whatever the register says.
+        written.transpose()?;
+        match swapped? {
+            Swap::Done(revision) => self.learn(Seen { revision, value: next.to_vec() })?,
             // Ours all the same, after an answer that did not come.
-            Swap::Lost(Some(there)) if there.value == next => self.learn(there),
+            Swap::Lost(Some(there)) if there.value == next => self.learn(there)?,
             Swap::Lost(Some(there)) => {
                 self.learn(there)?;
-                let Record { mark, signature, .. } = self.known.record.clone();
-                Err(PersistError::Lost(Box::new(Last { mark, signature })))
+                return Err(PersistError::Lost(Box::new(self.follow()?)));
             }
-            Swap::Lost(None) => Err(SharedError::Gone.into()),
+            Swap::Lost(None) => return Err(SharedError::Gone.into()),
         }
+        if signature.is_some() {
+            self.follow()?;
+        }
+        Ok(())
     }
 
-    /// Takes in what the register holds now, if it goes on from what it held, and raises the file to it.
+    /// Takes in what the register holds now, if it goes on from what it held.
     fn learn(&mut self, seen: Seen) -> Result<(), PersistError> {
         let record = read(&seen.value, &self.identity)?;
         let Known { record: known, .. } = &self.known;
@@ -193,15 +276,30 @@ impl<R: Register, M: Medium> Shared<R, M> {
         if record.mark.hrs == known.mark.hrs && record.mark != known.mark {
             return Err(SharedError::Record(format!("it has changed at {}", known.mark.hrs)).into());
         }
-        self.floor.follow(&Last { mark: record.mark.clone(), signature: record.signature.clone() })?;
+        self.floor.settle(settled(&record, &seen));
         self.known = Known { seen, record };
         Ok(())
+    }
+
+    /// Raises the file to what the register holds.
+    fn follow(&mut self) -> Result<Last, PersistError> {
+        let Record { mark, signature, .. } = self.known.record.clone();
+        let last = Last { mark, signature };
+        self.floor.follow(&last)?;
+        Ok(last)
     }
 }
 
 impl<R: Register, M: Medium> Storage for Shared<R, M> {
     fn persist(&mut self, next: &NewMark) -> Result<(), PersistError> {
-        self.swap(next.hrs(), next.sign_bytes(), None)
+        for _ in 0..RACES {
+            match self.swap(next.hrs(), next.sign_bytes(), None) {
+                // Below what was closed here, so the guard has judged it already: `next` is above both.
+                Err(PersistError::Lost(winner)) if winner.mark.hrs < self.closed => {}
+                done => return done,
+            }
+        }
+        Err(SharedError::Overtaken.into())
     }
 
     fn keep(&mut self, mark: &Mark, signature: &Signature) -> Result<(), PersistError> {
@@ -215,6 +313,26 @@ impl<R: Register, M: Medium> Storage for Shared<R, M> {
         }
         self.swap(mark.hrs, &mark.sign_bytes, Some(signature))
     }
+}
+
+/// What a file keeps of a register's record.
+fn settled(record: &Record, seen: &Seen) -> Settled {
+    Settled { sequence: record.sequence, revision: seen.revision, hrs: record.mark.hrs }
+}
+
+/// Whether a register may hold this now, having held what was settled.
+fn goes_on(settled: &Settled, record: &Record, seen: &Seen) -> Result<(), SharedError> {
+    behind(record.mark.hrs, settled.hrs)?;
+    let same = record.sequence == settled.sequence;
+    let as_it_was = seen.revision == settled.revision && record.mark.hrs == settled.hrs;
+    if record.sequence < settled.sequence || seen.revision < settled.revision || (same && !as_it_was) {
+        let words = |sequence, revision| format!("record {sequence} of revision {revision}");
+        return Err(SharedError::Behind {
+            found: words(record.sequence, seen.revision),
+            known: words(settled.sequence, settled.revision),
+        });
+    }
+    Ok(())
 }
 
 fn behind(found: Hrs, known: Hrs) -> Result<(), SharedError> {

@@ -12,8 +12,9 @@
 //! 11  1  step                36  2  length of sign-bytes 400    80  signature, zero padded
 //! 12  1  length of chain id  38 24  checksum before     480     32  SHA-256 of bytes 0..480
 //! 13  1  length of signature
+//! 14  1  1: wanted; 2: settled, in the place of a signature: 8 sequence, 8 revision, 8 height, 4 round, 1 step
 //! ```
-//! Numbers are little-endian. "Checksum before" is the first 24 bytes of the previous record's SHA-256. The key is an Ed25519
+//! Byte 14 is that of a file below a store that several signers share ([`Beside`]); elsewhere it is 0. Numbers are little-endian. "Checksum before" is the first 24 bytes of the previous record's SHA-256. The key is an Ed25519
 //! public key or the digest of a longer one ([`KeyId`]). The signature is there only for keys that do not sign alike twice.
 
 use comet::consensus::{KeyType, Signature};
@@ -49,6 +50,28 @@ pub struct Record {
     pub signature: Option<Signature>,
     /// Of the record before this one.
     pub before: Link,
+    /// What a file knows of the store above it.
+    pub beside: Beside,
+}
+
+/// What the file of one signer knows of a store that it shares with others ([`crate::cluster`]).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// The mark was written while the store was asked to take it. Whether it did is not known: if not, nothing was signed there.
+    pub wanted: bool,
+    /// The last thing that the store held for certain. Has no room beside a signature.
+    pub settled: Option<Settled>,
+}
+
+/// A record of a shared store that was seen there. No later one has a lower number of any kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Its number.
+    pub sequence: u64,
+    /// The store's revision that it came with.
+    pub revision: i64,
+    /// Where its mark is.
+    pub hrs: Hrs,
 }
 
 /// Why 512 bytes are no record.
@@ -80,6 +103,22 @@ pub fn encode(
     signature: Option<&Signature>,
     before: &Link,
 ) -> [u8; RECORD] {
+    encode_beside(identity, sequence, hrs, sign_bytes, signature, before, Beside::default())
+}
+
+/// Writes a record of a file below a shared store.
+///
+/// # Panics
+/// As [`encode`].
+pub fn encode_beside(
+    identity: &Identity,
+    sequence: u64,
+    hrs: Hrs,
+    sign_bytes: &[u8],
+    signature: Option<&Signature>,
+    before: &Link,
+    beside: Beside,
+) -> [u8; RECORD] {
     let chain = identity.chain_id.as_bytes();
     let mut record = [0; RECORD];
     record[..8].copy_from_slice(MAGIC);
@@ -91,6 +130,15 @@ pub fn encode(
     let signature = signature.map_or(&[][..], Signature::as_bytes);
     record[13] = u8::try_from(signature.len()).expect("signatures that are kept have at most 80 bytes");
     record[400..CHECKED][..signature.len()].copy_from_slice(signature);
+    record[14] = u8::from(beside.wanted);
+    if let Some(Settled { sequence, revision, hrs }) = beside.settled.filter(|_| signature.is_empty()) {
+        record[14] |= 2;
+        record[400..408].copy_from_slice(&sequence.to_le_bytes());
+        record[408..416].copy_from_slice(&revision.to_le_bytes());
+        record[416..424].copy_from_slice(&hrs.height.to_le_bytes());
+        record[424..428].copy_from_slice(&hrs.round.to_le_bytes());
+        record[428] = hrs.step.number();
+    }
     record[16..24].copy_from_slice(&sequence.to_le_bytes());
     record[24..32].copy_from_slice(&hrs.height.to_le_bytes());
     record[32..36].copy_from_slice(&hrs.round.to_le_bytes());
@@ -129,7 +177,7 @@ fn content(bytes: &[u8; RECORD]) -> Option<Record> {
     let chain = usize::from(bytes[12]);
     let length = usize::from(u16::from_le_bytes(array(bytes, 36)));
     let signature = usize::from(bytes[13]);
-    if chain > MAX_CHAIN_ID || length > MAX_SIGN_BYTES || signature > MAX_SIGNATURE {
+    if chain > MAX_CHAIN_ID || length > MAX_SIGN_BYTES || signature > MAX_SIGNATURE || bytes[14] > 3 {
         return None;
     }
     let hrs = Hrs {
@@ -147,7 +195,25 @@ fn content(bytes: &[u8; RECORD]) -> Option<Record> {
         mark: Mark { hrs, sign_bytes: bytes[144..][..length].into() },
         signature: (signature > 0).then(|| bytes[400..][..signature].to_vec().into()),
         before: array(bytes, 38),
+        beside: Beside { wanted: bytes[14] & 1 > 0, settled: settled(bytes)? },
     })
+}
+
+/// `None` if it makes no sense.
+fn settled(bytes: &[u8; RECORD]) -> Option<Option<Settled>> {
+    if bytes[14] & 2 == 0 {
+        return Some(None);
+    }
+    let step = Step::from_number(bytes[428])?;
+    let hrs = Hrs {
+        height: i64::from_le_bytes(array(bytes, 416)),
+        round: i32::from_le_bytes(array(bytes, 424)),
+        step,
+    };
+    let [sequence, revision] = [400, 408].map(|at| array(bytes, at));
+    let settled =
+        Settled { sequence: u64::from_le_bytes(sequence), revision: i64::from_le_bytes(revision), hrs };
+    (bytes[13] == 0).then_some(Some(settled))
 }
 
 /// `N` bytes at `at`.
@@ -172,6 +238,7 @@ mod tests {
             },
             signature: Some(vec![5; MAX_SIGNATURE].into()),
             before: [3; 24],
+            beside: Beside::default(),
         }
     }
 
@@ -182,7 +249,7 @@ mod tests {
 
     fn bytes(r: &Record) -> [u8; RECORD] {
         let signature = r.signature.as_ref();
-        encode(&identity(), r.sequence, r.mark.hrs, &r.mark.sign_bytes, signature, &r.before)
+        encode_beside(&identity(), r.sequence, r.mark.hrs, &r.mark.sign_bytes, signature, &r.before, r.beside)
     }
 
     #[test]
@@ -190,7 +257,14 @@ mod tests {
         let longest = record();
         assert_eq!(decode(&bytes(&longest)), Ok(longest.clone()));
         let floor = Record { mark: Mark::floor(Hrs::whole_height(7)), signature: None, ..longest };
-        assert_eq!(decode(&bytes(&floor)), Ok(floor));
+        assert_eq!(decode(&bytes(&floor)), Ok(floor.clone()));
+        let settled = Settled { sequence: u64::MAX, revision: i64::MAX, hrs: Hrs::whole_height(i64::MAX) };
+        let wanted = Record { beside: Beside { wanted: true, settled: Some(settled) }, ..floor };
+        assert_eq!(decode(&bytes(&wanted)), Ok(wanted.clone()));
+        // Beside a signature there is no room for it.
+        let kept = Record { signature: Some(vec![5; 64].into()), ..wanted };
+        let beside = Beside { wanted: true, settled: None };
+        assert_eq!(decode(&bytes(&kept)), Ok(Record { beside, ..kept }));
     }
 
     #[test]
@@ -216,7 +290,18 @@ mod tests {
 
     #[test]
     fn nonsense_with_a_good_checksum_is_refused() {
-        for (at, value) in [(10, 6u8), (11, 4), (12, 51), (13, 81), (31, 0x80), (35, 0x80), (37, 2), (8, 2)] {
+        for (at, value) in [
+            (10, 6u8),
+            (11, 4),
+            (12, 51),
+            (13, 81),
+            (31, 0x80),
+            (35, 0x80),
+            (37, 2),
+            (8, 2),
+            (14, 2),
+            (14, 4),
+        ] {
             let mut bad = bytes(&record());
             bad[at] = value;
             let checksum = Sha256::digest(&bad[..CHECKED]);

@@ -21,6 +21,12 @@
 //! that the disk can be written. A signature that was kept beside the mark is written again with it. It flushes once before as
 //! well: never are both slots waiting for the disk, or a power cut could keep the later record and lose the one before it.
 //!
+//! # Below a shared store
+//!
+//! A mark that is written while a shared store is asked for it is *wanted*: it may have been signed, or never been taken there. To
+//! whoever reads the file it is a floor, so nothing is signed at its place or below; [`crate::cluster`], which can look into the
+//! store, knows more.
+//!
 //! Not found here: an old copy of the whole file put back. Nothing in the file can tell; SECURITY.md says so.
 
 use comet::consensus::Signature;
@@ -29,7 +35,7 @@ use thiserror::Error;
 use crate::{
     guard::{NewMark, Raised},
     mark::{Hrs, Identity, KeyId, MAX_SIGN_BYTES, Mark},
-    record::{self, Link, MAX_SIGNATURE, RECORD, Record, RecordError},
+    record::{self, Beside, Link, MAX_SIGNATURE, RECORD, Record, RecordError, Settled},
     store::{Last, PersistError, Storage},
 };
 
@@ -52,6 +58,9 @@ pub struct Slots<M> {
     identity: Identity,
     sequence: u64,
     last: Link,
+    hrs: Hrs,
+    wanted: Option<Mark>,
+    settled: Option<Settled>,
 }
 
 /// Why a state file is not used.
@@ -100,7 +109,19 @@ pub fn image(identity: &Identity, mark: &Mark) -> Vec<u8> {
 
 /// Reads the mark of `identity` from a whole file's content; changes nothing.
 pub fn read(image: &[u8], identity: &Identity) -> Result<Mark, OpenError> {
-    Ok(newest(image, identity)?.0.mark)
+    Ok(standing(&newest(image, identity)?.0))
+}
+
+/// The mark that is in the file but perhaps not in the store above it, if it is one.
+pub fn wanted(image: &[u8], identity: &Identity) -> Result<Option<Mark>, OpenError> {
+    let (Record { mark, beside, .. }, ..) = newest(image, identity)?;
+    Ok(beside.wanted.then_some(mark))
+}
+
+/// The highest place that has certainly been reached: in a shared store, or here where there is none.
+pub fn reached(image: &[u8], identity: &Identity) -> Result<Option<Hrs>, OpenError> {
+    let (Record { mark, beside, .. }, _, settled) = newest(image, identity)?;
+    Ok(if beside.wanted { settled.map(|settled| settled.hrs) } else { Some(mark.hrs) })
 }
 
 /// The highest mark in any slot that is still whole, whatever is wrong with the rest. For repairs: never go below it.
@@ -108,8 +129,13 @@ pub fn salvage(image: &[u8], identity: &Identity) -> Option<Mark> {
     let whole = (0..2).filter_map(|slot| Some(decode_slot(image, slot)?.ok()?.0));
     whole
         .filter(|record| owner(record, identity).is_ok())
-        .map(|record| record.mark)
+        .map(|record| standing(&record))
         .max_by_key(|mark| mark.hrs)
+}
+
+/// What a record stands for when nobody has looked into the store above it.
+fn standing(record: &Record) -> Mark {
+    if record.beside.wanted { Mark::floor(record.mark.hrs) } else { record.mark.clone() }
 }
 
 // === impl Slots ===
@@ -117,21 +143,59 @@ pub fn salvage(image: &[u8], identity: &Identity) -> Option<Mark> {
 impl<M: Medium> Slots<M> {
     /// Takes over a medium with this content. Writes the newest mark once more, see above.
     pub fn open(medium: M, image: &[u8], identity: Identity) -> Result<(Self, Last), OpenError> {
-        let (Record { sequence, mark, signature, .. }, last) = newest(image, &identity)?;
-        let mut slots = Self { medium, identity, sequence, last };
+        let (record, last, settled) = newest(image, &identity)?;
+        let mark = standing(&record);
+        let Record { sequence, mark: Mark { hrs, sign_bytes }, signature, beside, .. } = record;
+        let mut slots = Self { medium, identity, sequence, last, hrs, wanted: None, settled };
         slots.medium.sync().map_err(PersistError::from)?;
-        slots.write(mark.hrs, &mark.sign_bytes, signature.as_ref())?;
+        slots.write(hrs, &sign_bytes, signature.as_ref(), beside.wanted)?;
         Ok((slots, Last { mark, signature }))
     }
 
-    /// Makes a mark durable that came from outside.
+    /// Makes a mark durable that came from outside. Whatever was known of a shared store is forgotten.
     pub fn raise(&mut self, raised: &Raised) -> Result<(), PersistError> {
-        self.write(raised.mark().hrs, &raised.mark().sign_bytes, None)
+        self.settled = None;
+        self.write(raised.mark().hrs, &raised.mark().sign_bytes, None, false)
+    }
+
+    /// Makes a mark durable that is not below the last one, as an operator's word about a shared store: nothing else is known of it.
+    pub fn renew(&mut self, mark: &Mark) -> Result<(), PersistError> {
+        self.settled = None;
+        // Twice, so that neither slot says anything else.
+        self.write(mark.hrs, &mark.sign_bytes, None, false)?;
+        self.write(mark.hrs, &mark.sign_bytes, None, false)
+    }
+
+    /// Makes a mark durable while a shared store is being asked for it. A file that is above it already stays as it is: after a
+    /// crash it refuses everything up to there.
+    pub(crate) fn want(&mut self, hrs: Hrs, sign_bytes: &[u8]) -> Result<(), PersistError> {
+        if hrs < self.hrs {
+            return Ok(());
+        }
+        self.write(hrs, sign_bytes, None, true)
     }
 
     /// Makes the mark durable that a shared store holds: this file is then the floor below it.
     pub(crate) fn follow(&mut self, last: &Last) -> Result<(), PersistError> {
-        self.write(last.mark.hrs, &last.mark.sign_bytes, last.signature.as_ref())
+        if last.mark.hrs < self.hrs {
+            return Ok(());
+        }
+        self.write(last.mark.hrs, &last.mark.sign_bytes, last.signature.as_ref(), false)
+    }
+
+    /// What a shared store held; durable with the next record.
+    pub(crate) fn settle(&mut self, settled: Settled) {
+        self.settled = Some(settled);
+    }
+
+    /// What a shared store held, as far as this file knows.
+    pub(crate) fn settled(&self) -> Option<Settled> {
+        self.settled
+    }
+
+    /// The last mark, if nobody knows whether the shared store has taken it.
+    pub fn wanted(&self) -> Option<&Mark> {
+        self.wanted.as_ref()
     }
 
     fn write(
@@ -139,28 +203,31 @@ impl<M: Medium> Slots<M> {
         hrs: Hrs,
         sign_bytes: &[u8],
         signature: Option<&Signature>,
+        wanted: bool,
     ) -> Result<(), PersistError> {
         let kept = signature.map_or(0, |signature| signature.as_bytes().len());
         if sign_bytes.len() > MAX_SIGN_BYTES || kept > MAX_SIGNATURE {
             return Err(PersistError::TooLarge(sign_bytes.len().max(kept)));
         }
         let sequence = self.sequence + 1;
-        let bytes = record::encode(&self.identity, sequence, hrs, sign_bytes, signature, &self.last);
+        let beside = Beside { wanted, settled: self.settled };
+        let bytes =
+            record::encode_beside(&self.identity, sequence, hrs, sign_bytes, signature, &self.last, beside);
         self.medium.write_at(slot_of(sequence) as u64, &bytes)?;
         self.medium.sync()?;
-        self.sequence = sequence;
-        self.last = record::link(&bytes);
+        (self.sequence, self.last, self.hrs) = (sequence, record::link(&bytes), hrs);
+        self.wanted = wanted.then(|| Mark { hrs, sign_bytes: sign_bytes.into() });
         Ok(())
     }
 }
 
 impl<M: Medium> Storage for Slots<M> {
     fn persist(&mut self, next: &NewMark) -> Result<(), PersistError> {
-        self.write(next.hrs(), next.sign_bytes(), None)
+        self.write(next.hrs(), next.sign_bytes(), None, false)
     }
 
     fn keep(&mut self, mark: &Mark, signature: &Signature) -> Result<(), PersistError> {
-        self.write(mark.hrs, &mark.sign_bytes, Some(signature))
+        self.write(mark.hrs, &mark.sign_bytes, Some(signature), false)
     }
 }
 
@@ -174,7 +241,8 @@ fn decode_slot(image: &[u8], slot: usize) -> Option<Result<(Record, Link), Recor
     Some(record::decode(bytes).map(|record| (record, record::link(bytes))))
 }
 
-fn newest(image: &[u8], identity: &Identity) -> Result<(Record, Link), OpenError> {
+/// The newest record, its link, and what the file knows of a shared store.
+fn newest(image: &[u8], identity: &Identity) -> Result<(Record, Link, Option<Settled>), OpenError> {
     if image.len() != FILE {
         return Err(OpenError::Length(image.len()));
     }
@@ -191,7 +259,13 @@ fn newest(image: &[u8], identity: &Identity) -> Result<(Record, Link), OpenError
     let follows = newer.0.sequence.checked_sub(older.0.sequence) == Some(1)
         && newer.0.before == older.1
         && newer.0.mark.hrs >= older.0.mark.hrs;
-    if follows { Ok(newer) } else { Err(OpenError::Unrelated) }
+    if !follows {
+        return Err(OpenError::Unrelated);
+    }
+    let (record, link) = newer;
+    // A signature leaves no room for it; then it is in the record before.
+    let settled = record.beside.settled.or(older.0.beside.settled.filter(|_| record.signature.is_some()));
+    Ok((record, link, settled))
 }
 
 fn owner(record: &Record, identity: &Identity) -> Result<(), OpenError> {

@@ -10,6 +10,8 @@ mod command;
 mod disk;
 #[path = "support/node.rs"]
 mod node;
+#[path = "support/random.rs"]
+mod random;
 #[path = "support/requests.rs"]
 mod requests;
 
@@ -105,7 +107,7 @@ fn sigkill_at_random_moments() {
     });
     let kills = from_environment("KILLS").unwrap_or(200);
     println!("KILL_SEED={seed}");
-    let mut random = disk::Random(seed);
+    let mut random = random::Random(seed);
     for n in 0..kills {
         if random.one_in(4) {
             // Killed while it starts, so also while it opens the state.

@@ -5,21 +5,21 @@
 //! a request that timed out is applied all the same; signers crash between any two of their steps; the store comes back from
 //! an old backup.
 //!
-//! The rule under test is: reserve by compare-and-swap, persist the floor, sign, and on an unclear answer read. Rules that
-//! look as good are here as well, and the checker has to find the double sign in each of them, or it has no teeth:
-//! "a timeout means it is mine", "a timeout means it is free", "no floor", and a restored store that is used before it was
-//! raised to the highest floor of *all* signers. The last one is why `docs` ask for that step: no signer can know what only
+//! The rule under test is: reserve by compare-and-swap and write the file, in either order; with both, sign; and on an unclear answer
+//! read. What the file has got before the store was seen to hold it is *wanted*: after a crash it closes its place, and no more.
+//! Rules that look as good are here as well, and the checker has to find the double sign in each of them, or it has no teeth:
+//! "a timeout means it is mine", "a timeout means it is free", "no floor", "what was wanted may be repeated", and a restored store that
+//! is used before it was raised to the highest floor of *all* signers. The last one is why `docs` ask for that step: no signer can know what only
 //! another one has signed.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/modelled.rs"]
+mod modelled;
+
 use std::collections::BTreeSet;
 
+use modelled::{Block, Doing, File, Message, Place, Signer, Store, World};
 use stateright::{Checker as _, Model, Property};
-
-type Place = u8;
-type Block = u8;
-/// Place 0 is nothing yet. A floor has no block.
-type Mark = (Place, Option<Block>);
 
 const BLOCKS: [Block; 2] = [1, 2];
 
@@ -50,61 +50,11 @@ struct Rules {
     signers: usize,
     timeout: Timeout,
     floor: bool,
+    /// After a crash, what was wanted is a mark like any other; wrong.
+    wanted_is_mine: bool,
     restore: Restore,
     crashes: u8,
     places: Place,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct World {
-    store: Store,
-    backup: Option<Store>,
-    restored: bool,
-    crashes: u8,
-    signers: Vec<Signer>,
-    /// Requests are never taken out: each may be delivered again at any time, or not at all. An answer that comes twice changes
-    /// nothing the second time, so it is taken out.
-    network: BTreeSet<Message>,
-    /// Everything that was ever signed.
-    signed: BTreeSet<(Place, Block)>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Store {
-    revision: u8,
-    mark: Mark,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Signer {
-    /// Survives crashes.
-    floor: Mark,
-    /// What it believes to be in the store.
-    known: Mark,
-    revision: u8,
-    doing: Doing,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Doing {
-    /// Has to read the store before anything else.
-    Opening,
-    Nothing,
-    /// Has sent a compare-and-swap.
-    Waiting(Place, Block),
-    /// Got no answer to it and reads.
-    InDoubt(Place, Block),
-    /// Knows that the store holds it.
-    Reserved(Place, Block),
-    /// Its floor is there as well.
-    Persisted(Place, Block),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Message {
-    Swap { from: usize, expected: Option<u8>, to: (Place, Block) },
-    Done { to: usize, revision: u8, mark: (Place, Block) },
-    Lost { to: usize, asked: (Place, Block), revision: u8, holds: Mark },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,7 +77,9 @@ impl Model for Rules {
 
     fn init_states(&self) -> Vec<World> {
         let nothing = (0, None);
-        let signer = Signer { floor: nothing, known: nothing, revision: 0, doing: Doing::Opening };
+        let file = File { mark: nothing, wanted: false, settled: 0 };
+        let (known, doing) = (nothing, Doing::Opening);
+        let signer = Signer { file, mark: nothing, known, revision: 0, written: false, doing };
         vec![World {
             store: Store { revision: 0, mark: nothing },
             backup: None,
@@ -149,8 +101,11 @@ impl Model for Rules {
                 }
                 Doing::Waiting(..) => actions.push(Action::TimeOut(i)),
                 Doing::InDoubt(..) => actions.push(Action::ReadBack(i)),
-                Doing::Reserved(..) => actions.push(Action::Persist(i)),
-                Doing::Persisted(..) => actions.push(Action::Sign(i)),
+                Doing::Reserved(..) if signer.written => actions.push(Action::Sign(i)),
+                Doing::Reserved(..) => {}
+            }
+            if !signer.written && matches!(signer.doing, Doing::Waiting(..) | Doing::Reserved(..)) {
+                actions.push(Action::Persist(i));
             }
             if world.crashes < self.crashes && signer.doing != Doing::Opening {
                 actions.push(Action::Crash(i));
@@ -172,8 +127,12 @@ impl Model for Rules {
             Action::Open(i) => {
                 let Store { revision, mark } = world.store;
                 let signer = &mut world.signers[i];
-                if signer.behind_floor(mark) {
+                if mark.0 < signer.file.least() {
                     return None;
+                }
+                signer.mark = signer.file.beside(mark, self.wanted_is_mine);
+                if signer.mark != signer.file.standing() {
+                    signer.file.follow(signer.mark);
                 }
                 (signer.known, signer.revision, signer.doing) = (mark, revision, Doing::Nothing);
             }
@@ -194,37 +153,54 @@ impl Model for Rules {
                 let Doing::InDoubt(place, block) = world.signers[i].doing else { return None };
                 let Store { revision, mark } = world.store;
                 let signer = &mut world.signers[i];
-                if signer.behind_floor(mark) {
+                if mark.0 < signer.known.0 {
                     return None;
                 }
-                (signer.known, signer.revision) = (mark, revision);
                 // Not there: perhaps it will be. Nothing is signed, and who asks again is judged again.
                 let ours = mark == (place, Some(block));
-                signer.doing = if ours { Doing::Reserved(place, block) } else { Doing::Nothing };
+                if ours {
+                    signer.doing = Doing::Reserved(place, block);
+                } else {
+                    signer.adopt(mark);
+                    signer.doing = Doing::Nothing;
+                }
+                (signer.known, signer.revision) = (mark, revision);
             }
             Action::Persist(i) => {
-                let Doing::Reserved(place, block) = world.signers[i].doing else { return None };
-                if self.floor {
-                    world.signers[i].floor = (place, Some(block));
+                let signer = &mut world.signers[i];
+                let (Doing::Waiting(place, block) | Doing::Reserved(place, block)) = signer.doing else {
+                    return None;
+                };
+                // A file that is above it already stays.
+                if self.floor && place >= signer.file.mark.0 {
+                    signer.file = File { mark: (place, Some(block)), wanted: true, settled: signer.known.0 };
                 }
-                world.signers[i].doing = Doing::Persisted(place, block);
+                signer.written = true;
             }
             Action::Sign(i) => {
-                let Doing::Persisted(place, block) = world.signers[i].doing else { return None };
+                let Doing::Reserved(place, block) = world.signers[i].doing else { return None };
                 world.signed.insert((place, block));
-                world.signers[i].doing = Doing::Nothing;
+                (world.signers[i].mark, world.signers[i].doing) = ((place, Some(block)), Doing::Nothing);
             }
             Action::Crash(i) => {
                 world.crashes += 1;
-                world.signers[i].doing = Doing::Opening;
+                (world.signers[i].doing, world.signers[i].written) = (Doing::Opening, false);
             }
             Action::BackUp => world.backup = Some(world.store.clone()),
             Action::Restore => {
                 world.restored = true;
                 world.store = world.backup.clone()?;
                 if self.restore == Restore::Raised {
-                    let highest = world.signers.iter().map(|signer| signer.floor).max()?;
-                    world.store.mark = world.store.mark.max(highest);
+                    // `etcd pin` on each in its turn.
+                    for signer in &mut world.signers {
+                        let standing = signer.file.standing();
+                        if standing.0 > world.store.mark.0 {
+                            world.store.mark = standing;
+                        }
+                        let mark = signer.file.beside(world.store.mark, false);
+                        signer.file = File { mark, wanted: false, settled: 0 };
+                        signer.written = false;
+                    }
                     // Another cluster, told by its id: what is on the way to the old one never arrives.
                     world.network.clear();
                     for signer in &mut world.signers {
@@ -250,79 +226,13 @@ impl Model for Rules {
     }
 }
 
-impl Signer {
-    /// The floor rule: a store that is below it is an old one and is not used. Nor is one that has another block at the floor's own
-    /// place: a request from before the rollback may have come late, and been applied to the old state (the checker found it).
-    fn behind_floor(&self, mark: Mark) -> bool {
-        mark.0 < self.floor.0 || (mark.0 == self.floor.0 && mark.1 != self.floor.1)
-    }
-}
-
-impl World {
-    /// `guard::check`, and what the signer does about it.
-    fn judge(&mut self, i: usize, place: Place, block: Block) {
-        let signer = &mut self.signers[i];
-        // Whatever is higher: an adopted mark or its own floor.
-        let last = if signer.known.0 > signer.floor.0 { signer.known } else { signer.floor };
-        signer.doing = match place.cmp(&last.0) {
-            std::cmp::Ordering::Greater => {
-                let (expected, to) = (Some(signer.revision), (place, block));
-                self.network.insert(Message::Swap { from: i, expected, to });
-                Doing::Waiting(place, block)
-            }
-            // The same again is signed again; the mark is durable.
-            std::cmp::Ordering::Equal if last.1 == Some(block) => Doing::Reserved(place, block),
-            _ => Doing::Nothing,
-        };
-    }
-
-    fn deliver(&mut self, message: &Message) {
-        if !matches!(message, Message::Swap { .. }) {
-            self.network.remove(message);
-        }
-        match *message {
-            Message::Swap { from, expected, to } => {
-                let mine = expected.is_none_or(|expected| expected == self.store.revision);
-                let answer = if mine {
-                    self.store = Store { revision: self.store.revision + 1, mark: (to.0, Some(to.1)) };
-                    Message::Done { to: from, revision: self.store.revision, mark: to }
-                } else {
-                    let Store { revision, mark: holds } = self.store;
-                    Message::Lost { to: from, asked: to, revision, holds }
-                };
-                // Nobody listens to the others.
-                if self.signers[from].doing == Doing::Waiting(to.0, to.1) {
-                    self.network.insert(answer);
-                }
-            }
-            Message::Done { to, revision, mark: (place, block) } => {
-                let signer = &mut self.signers[to];
-                if signer.doing == Doing::Waiting(place, block) && revision > signer.revision {
-                    (signer.known, signer.revision) = ((place, Some(block)), revision);
-                    signer.doing = Doing::Reserved(place, block);
-                }
-            }
-            Message::Lost { to, asked: (place, block), revision, holds } => {
-                let signer = &mut self.signers[to];
-                if signer.doing == Doing::Waiting(place, block) && revision > signer.revision {
-                    if signer.behind_floor(holds) {
-                        signer.doing = Doing::Opening;
-                        return;
-                    }
-                    (signer.known, signer.revision) = (holds, revision);
-                    self.judge(to, place, block);
-                }
-            }
-        }
-    }
-}
-
 /// The rules as they are.
 fn good() -> Rules {
     Rules {
         signers: 2,
         timeout: Timeout::ReadBack,
         floor: true,
+        wanted_is_mine: false,
         restore: Restore::Never,
         crashes: 1,
         places: 1,
@@ -377,6 +287,11 @@ fn a_timeout_that_means_mine_signs_twice() {
 #[test]
 fn a_timeout_that_means_free_signs_twice() {
     breaks(Rules { timeout: Timeout::IsFree, crashes: 0, ..good() });
+}
+
+#[test]
+fn what_was_wanted_and_is_repeated_signs_twice() {
+    breaks(Rules { wanted_is_mine: true, ..good() });
 }
 
 #[test]

@@ -12,6 +12,8 @@
 
 #[path = "support/disk.rs"]
 mod disk;
+#[path = "support/random.rs"]
+mod random;
 #[path = "support/requests.rs"]
 mod requests;
 
@@ -26,7 +28,7 @@ use comet::{
     consensus::{PublicKey, SecretKey, Signature},
     key::PrivateKey,
 };
-use disk::{Crash, Disk, Random, Shared, World, crash, differs, fall};
+use disk::{Crash, Disk, Shared, World, crash, differs, fall};
 use palisade_signer::{
     doppelganger::{Leave, Settled, Standing},
     keeper::{Answer, Failure, Keeper},
@@ -37,6 +39,7 @@ use palisade_signer::{
     slots::{self, OpenError, SLOT, Slots},
     store::{ExtensionPermit, Permit, Store},
 };
+use random::Random;
 
 /// Notes what it signs. With a real key the signatures are real too.
 struct NotingKey {

@@ -13,6 +13,8 @@
 //! `PALISADE_SIM_SEED=n` replays one history and prints it; `PALISADE_SIM_SEEDS=n` runs so many (10,000).
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "support/random.rs"]
+mod random;
 #[path = "support/requests.rs"]
 mod requests;
 #[path = "support/simulated.rs"]

@@ -143,8 +143,10 @@ fn a_restored_snapshot_signs_nothing_until_every_signer_was_pinned() {
             stage.start(at).unwrap();
         }
         stage.refuses(1, 11, "regression").unwrap();
-        stage.signs(1, 14).unwrap();
-        stage.signs(0, 15).unwrap();
+        // Both were asked for 14 while etcd was not to be believed. It is closed now: one of them might have been heard.
+        stage.refuses(1, 14, "no sign-bytes").unwrap();
+        stage.signs(1, 15).unwrap();
+        stage.signs(0, 16).unwrap();
     }
 }
 
@@ -177,9 +179,6 @@ fn state_commands_work_on_both_and_check_finds_what_is_wrong() {
     println!("{}", signer(&stage, 0, &bumped).unwrap());
     stage.refuses(1, 15, "regression").unwrap();
     stage.signs(1, 16).unwrap();
-    // The mark is everybody's, so it does not retire.
-    let retire = ["state", "export", "--chain", CHAIN, "--out", "other.json", "--retire"];
-    assert!(signer(&stage, 0, &retire).unwrap_err().contains("does not retire"));
 
     // A user that sees everything, one that sees nothing, a key that was deleted and made again.
     let config = stage.signers[0].dir().join("signer.toml");
@@ -224,4 +223,13 @@ fn state_commands_work_on_both_and_check_finds_what_is_wrong() {
     }
     stage.signs(alone, 30).unwrap();
     stage.signs(1, 31).unwrap();
+
+    // Retired: whoever still runs signs no more, and what was exported is the last mark of all, whichever signer is asked.
+    stage.signers[0].stop().unwrap();
+    let retire = ["state", "export", "--chain", CHAIN, "--out", "last.json", "--retire"];
+    signer(&stage, 0, &retire).unwrap();
+    stage.refuses(1, 32, "regression").unwrap();
+    assert!(format!("{:#}", stage.start(0).unwrap_err()).contains("no state file"));
+    let last = std::fs::read_to_string(stage.signers[0].dir().join("last.json")).unwrap();
+    assert!(last.contains("31") && !last.contains("9223372036854775807"), "{last}");
 }

@@ -27,6 +27,8 @@ use crate::{
 
 const CHAIN: &str = "test-1";
 
+mod wanted;
+
 /// A register in memory, and what is to happen to the next swaps.
 #[derive(Clone, Default)]
 struct Memory(Arc<Mutex<Place>>);
@@ -55,8 +57,17 @@ impl Memory {
 }
 
 impl Register for Memory {
-    fn swap(&mut self, seen: Option<&Seen>, next: &[u8; RECORD]) -> Result<Swap, SharedError> {
-        self.with(|place| match place.fates.pop().unwrap_or(0) {
+    fn swap(
+        &mut self,
+        seen: Option<&Seen>,
+        next: &[u8; RECORD],
+        meanwhile: &mut dyn FnMut(),
+    ) -> Result<Swap, SharedError> {
+        let first = self.with(|place| place.revision % 2 == 0);
+        if first {
+            meanwhile();
+        }
+        let answer = self.with(|place| match place.fates.pop().unwrap_or(0) {
             0 => Ok(Self::swap_now(place, seen, next)),
             fate => {
                 if fate == 1 {
@@ -64,7 +75,11 @@ impl Register for Memory {
                 }
                 Err(SharedError::Unclear("lost".into()))
             }
-        })
+        });
+        if !first {
+            meanwhile();
+        }
+        answer
     }
 
     fn read(&mut self) -> Result<Option<Seen>, SharedError> {

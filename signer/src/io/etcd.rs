@@ -141,6 +141,20 @@ impl Client {
         A: Message + Clone + Send + Sync + 'static,
         B: Message + Answer + Default + Send + Sync + 'static,
     {
+        self.call_and(path, message, &mut || ())
+    }
+
+    /// The same, with something done here while the answer is under way.
+    pub fn call_and<A, B>(
+        &self,
+        path: &'static str,
+        message: A,
+        meanwhile: &mut dyn FnMut(),
+    ) -> Result<B, SharedError>
+    where
+        A: Message + Clone + Send + Sync + 'static,
+        B: Message + Answer + Default + Send + Sync + 'static,
+    {
         let deadline = Instant::now() + BUDGET;
         let link = Arc::clone(&self.0.link);
         let (send, receive) = mpsc::sync_channel(1);
@@ -149,10 +163,12 @@ impl Client {
             let _ = send.send(link.ask(path, message, deadline).await);
         };
         self.spawn(task).map_err(|error| SharedError::Unclear(format!("no thread: {error}")))?;
-        let wait = BUDGET + LONGEST;
-        receive
-            .recv_timeout(wait)
-            .unwrap_or_else(|_| Err(SharedError::Unclear(format!("no answer within {wait:?}"))))
+        meanwhile();
+        let wait = (deadline + LONGEST).saturating_duration_since(Instant::now());
+        receive.recv_timeout(wait).unwrap_or_else(|_| {
+            let wait = BUDGET + LONGEST;
+            Err(SharedError::Unclear(format!("no answer within {wait:?}")))
+        })
     }
 
     /// Makes one call to one member on a connection of its own; for looking at members one by one.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    cluster::{Register as _, Swap, higher},
+    cluster::{Register as _, Swap},
     config::{ChainConfig, EtcdConfig},
     etcd::{
         Answer as _,
@@ -219,7 +219,7 @@ fn latency(client: &Client, chain_id: &str, shared: &SharedState) -> Checked {
             let mut next = [0; RECORD];
             next[..4].copy_from_slice(&number.to_le_bytes());
             let started = Instant::now();
-            let swap = register.swap(seen.as_ref(), &next)?;
+            let swap = register.swap(seen.as_ref(), &next, &mut || ())?;
             latency.note(u32::try_from(started.elapsed().as_micros()).unwrap_or(u32::MAX));
             seen = match swap {
                 Swap::Done(revision) => Some(crate::cluster::Seen { revision, value: next.to_vec() }),
@@ -248,6 +248,8 @@ fn latency(client: &Client, chain_id: &str, shared: &SharedState) -> Checked {
 fn history(target: &Target, shared: &SharedState, config: &Path, chain_id: &str) -> Checked {
     let check = "history";
     let remedy = |error: &crate::io::shared_state::SharedStateError| error.remedy(config, chain_id);
+    // Before the look, since a signer may be at work.
+    let reached = store_file::reached(&target.path, &target.identity).ok().flatten();
     let (look, pin) = match shared.look().and_then(|look| Ok((look, shared.pin()?))) {
         Ok(found) => found,
         Err(error) => return bad(check, error.to_string(), &remedy(&error)),
@@ -256,16 +258,15 @@ fn history(target: &Target, shared: &SharedState, config: &Path, chain_id: &str)
         let error = SharedError::Gone.into();
         return bad(check, SharedError::Gone.to_string(), &remedy(&error));
     };
-    let local = store_file::read(&target.path, &target.identity).ok();
-    let wrong = match (pin, local) {
+    let wrong = match (pin, reached) {
         (None, _) => Some(crate::io::shared_state::SharedStateError::NotPinned {
             path: target.path.with_extension("cluster"),
         }),
         (Some(bound), _) if bound != look.cluster => {
             Some(SharedError::OtherCluster { found: look.cluster, bound }.into())
         }
-        (_, Some(local)) if mark.hrs < local.hrs => {
-            Some(SharedError::Behind { found: mark.hrs.to_string(), known: local.hrs.to_string() }.into())
+        (_, Some(reached)) if mark.hrs < reached => {
+            Some(SharedError::Behind { found: mark.hrs.to_string(), known: reached.to_string() }.into())
         }
         _ => None,
     };
@@ -287,23 +288,20 @@ impl Target {
             return Err(StateError::NotShared(self.identity.chain_id.clone()));
         };
         // Held, so no signer is at work with it here.
-        let local = store_file::hold(&self.path, &self.identity)?.mark;
+        let held = store_file::hold(&self.path, &self.identity)?;
         let cluster = shared.look()?.cluster;
         let before = shared.pin()?;
         shared.set_pin(cluster)?;
-        let mark = match shared.raise(&local) {
-            Ok(mark) => mark,
-            Err(error) => {
-                if let Some(before) = before {
-                    shared.set_pin(before)?;
-                }
-                return Err(error.into());
+        if let Err(error) = shared.raise(&held.mark) {
+            if let Some(before) = before {
+                shared.set_pin(before)?;
             }
-        };
-        let mark = higher(&local, &mark);
-        if mark.hrs > local.hrs {
-            store_file::raise(&self.path, self.identity.clone(), mark.clone())?;
+            return Err(error.into());
         }
+        let mark = held.beside(&shared.mark()?);
+        drop(held);
+        // What was known of another cluster, or of this one before it went back, is forgotten.
+        store_file::renew(&self.path, self.identity.clone(), &mark)?;
         Ok((cluster, mark))
     }
 }

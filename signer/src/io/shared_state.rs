@@ -72,6 +72,32 @@ pub enum SharedStateError {
     Moving,
 }
 
+/// The cluster that a file names.
+pub fn read_pin(path: &Path) -> Result<Option<u64>, SharedStateError> {
+    let failed = |source| SharedStateError::Pin { path: path.into(), source };
+    match fs::read_to_string(path) {
+        Ok(text) => match u64::from_str_radix(text.trim(), 16) {
+            Ok(pin) if text.trim().len() == 16 => Ok(Some(pin)),
+            _ => Err(failed(io::Error::other("it does not hold the 16 hex digits of a cluster id"))),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Makes a file name a cluster, durably.
+pub fn write_pin(path: &Path, cluster: u64) -> Result<(), SharedStateError> {
+    let failed = |source| SharedStateError::Pin { path: path.into(), source };
+    let (directory, new) = (directory_of(path), path.with_extension("cluster.new"));
+    let written = crate::io::secret_file::create_directory(directory).and_then(|()| {
+        fs::write(&new, format!("{cluster:016x}\n"))?;
+        fs::File::open(&new)?.sync_all()?;
+        fs::rename(&new, path)?;
+        sync_directory(directory)
+    });
+    written.map_err(failed)
+}
+
 // === impl SharedState ===
 
 impl SharedState {
@@ -95,28 +121,12 @@ impl SharedState {
 
     /// The cluster that this signer is bound to.
     pub fn pin(&self) -> Result<Option<u64>, SharedStateError> {
-        let failed = |source| SharedStateError::Pin { path: self.pin_file.clone(), source };
-        match fs::read_to_string(&self.pin_file) {
-            Ok(text) => match u64::from_str_radix(text.trim(), 16) {
-                Ok(pin) if text.trim().len() == 16 => Ok(Some(pin)),
-                _ => Err(failed(io::Error::other("it does not hold the 16 hex digits of a cluster id"))),
-            },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failed(error)),
-        }
+        read_pin(&self.pin_file)
     }
 
     /// Binds this signer to a cluster, durably.
     pub fn set_pin(&self, cluster: u64) -> Result<(), SharedStateError> {
-        let failed = |source| SharedStateError::Pin { path: self.pin_file.clone(), source };
-        let (directory, new) = (directory_of(&self.pin_file), self.pin_file.with_extension("cluster.new"));
-        let written = crate::io::secret_file::create_directory(directory).and_then(|()| {
-            fs::write(&new, format!("{cluster:016x}\n"))?;
-            fs::File::open(&new)?.sync_all()?;
-            fs::rename(&new, &self.pin_file)?;
-            sync_directory(directory)
-        });
-        written.map_err(failed)
+        write_pin(&self.pin_file, cluster)
     }
 
     /// What is there, whatever the pin says.
@@ -157,6 +167,18 @@ impl SharedState {
                     self.set_pin(look.cluster)?;
                 }
                 return Ok(higher(mark, &there));
+            }
+        }
+        Err(SharedStateError::Moving)
+    }
+
+    /// Closes the mark for good and gives back the last one, which no signer is above, however many of them run.
+    pub fn retire(&self) -> Result<Mark, SharedStateError> {
+        for _ in 0..RACES {
+            let mut register = self.register()?;
+            let seen = register.read()?.ok_or(SharedError::Gone)?;
+            if let Some(last) = cluster::retire(&mut register, &self.identity, &seen)? {
+                return Ok(last);
             }
         }
         Err(SharedStateError::Moving)

@@ -5,15 +5,6 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-#[cfg(feature = "etcd")]
-use crate::{
-    cluster,
-    io::{
-        etcd::Client,
-        shared_state::{Look, SharedState, SharedStateError},
-    },
-    metrics::Metrics,
-};
 use crate::{
     config::{ChainConfig, Config},
     import::state::ImportStateError,
@@ -22,10 +13,18 @@ use crate::{
         key::{self, OpenKeyError},
         rpc::AskError,
         secret_file::{self, SecretFileError},
-        store_file::{self, StateFileError},
+        store_file::{self, Held, StateFileError},
     },
     mark::{Hrs, Identity, Mark, Step},
     recover::RecoverError,
+};
+#[cfg(feature = "etcd")]
+use crate::{
+    io::{
+        etcd::Client,
+        shared_state::{Look, SharedState, SharedStateError},
+    },
+    metrics::Metrics,
 };
 
 /// Why a state command did nothing.
@@ -87,12 +86,6 @@ pub enum StateError {
     /// There is nothing to pin.
     #[error("the mark of chain {0} is in a file and nowhere else")]
     NotShared(String),
-    /// A mark in etcd is not this signer's alone.
-    #[error("the mark is shared at {key} in etcd, so it does not retire with this signer")]
-    SharedStays {
-        /// Where it is.
-        key: String,
-    },
     /// Waiting for blocks that do not come.
     #[error("no new block after {height} in {minutes} minutes")]
     Halted {
@@ -195,10 +188,11 @@ impl Target {
     }
 
     /// The mark as a file to carry, written to `out` or given back. No signer may be at work with it. With `retire` the state
-    /// file is put aside afterwards under the name returned, so that no signer starts here with it by mistake.
+    /// file is put aside afterwards under the name returned, so that no signer starts here with it by mistake; and a mark in etcd is closed
+    /// for good before, so that no other signer signs with it any more.
     pub fn export(&self, out: Option<&Path>, retire: bool) -> Result<(String, Option<PathBuf>), StateError> {
         let held = store_file::hold(&self.path, &self.identity)?;
-        let mark = self.exported(held.mark.clone(), retire)?;
+        let mark = self.exported(&held, retire)?;
         let text = interchange::write(&self.identity, &mark, None);
         if let Some(out) = out {
             secret_file::create(out, text.as_bytes())?;
@@ -212,15 +206,12 @@ impl Target {
         not(feature = "etcd"),
         allow(clippy::unused_self, clippy::unnecessary_wraps, unused_variables)
     )]
-    fn exported(&self, held: Mark, retire: bool) -> Result<Mark, StateError> {
+    fn exported(&self, held: &Held, retire: bool) -> Result<Mark, StateError> {
         #[cfg(feature = "etcd")]
         if let Some(shared) = &self.shared {
-            if retire {
-                return Err(StateError::SharedStays { key: shared.key().into() });
-            }
-            return Ok(cluster::higher(&held, &shared.mark()?));
+            return Ok(held.beside(&if retire { shared.retire()? } else { shared.mark()? }));
         }
-        Ok(held)
+        Ok(held.mark.clone())
     }
 }
 
@@ -252,9 +243,6 @@ impl StateError {
             } => Some(format!("the file of chain {chain_id} and its key")),
             #[cfg(feature = "etcd")]
             Self::Shared(source) => Some(source.remedy(config, chain_id)),
-            Self::SharedStays { key } => Some(format!(
-                "without --retire, once every signer of this key is stopped for good; then etcdctl del {key}, so that none starts again"
-            )),
             Self::NoRpc => Some("--rpc http://HOST:PORT of a node that you trust".into()),
             Self::Recover(RecoverError::Old { .. }) => {
                 Some("a node that has caught up, or --chain-is-halted if no node makes blocks".into())
@@ -284,7 +272,6 @@ impl StateError {
                 }
                 | Self::Recover(_)
                 | Self::StillSigning { .. }
-                | Self::SharedStays { .. }
         )
     }
 }

@@ -14,9 +14,9 @@ use rustix::fs::{FlockOperation, flock};
 use thiserror::Error;
 
 use crate::{
-    guard,
+    cluster, guard,
     io::secret_file::{create_directory, directory_of, sync_directory},
-    mark::{Identity, Mark},
+    mark::{Hrs, Identity, Mark},
     slots::{self, FILE, Medium, OpenError, Slots},
     store::Last,
     store::PersistError,
@@ -130,10 +130,27 @@ pub fn raise(path: &Path, identity: Identity, mark: Mark) -> Result<(), StateFil
     slots.raise(&raised).map_err(|error| unusable(path)(error.into()))
 }
 
+/// Makes a mark durable, as an operator's word about a shared store; nothing else that the file knew of it is left.
+pub fn renew(path: &Path, identity: Identity, mark: &Mark) -> Result<(), StateFileError> {
+    let (mut slots, Last { mark: there, .. }) = open(path, identity)?;
+    if mark.hrs < there.hrs {
+        return Err(StateFileError::NotAbove { path: path.into(), there });
+    }
+    slots.renew(mark).map_err(|error| unusable(path)(error.into()))
+}
+
+/// The highest place that has certainly been reached. Locks and changes nothing.
+pub fn reached(path: &Path, identity: &Identity) -> Result<Option<Hrs>, StateFileError> {
+    let mut file = File::open(path).map_err(missing_or(path))?;
+    let image = content(&mut file).map_err(io_error(path))?;
+    slots::reached(&image, identity).map_err(unusable(path))
+}
+
 /// A good state file that nobody signs with, for as long as this lives.
 pub struct Held {
     /// What it holds.
     pub mark: Mark,
+    wanted: Option<Mark>,
     path: PathBuf,
     _locked: File,
 }
@@ -142,7 +159,8 @@ pub struct Held {
 pub fn hold(path: &Path, identity: &Identity) -> Result<Held, StateFileError> {
     let (locked, image) = lock(path)?;
     let mark = slots::read(&image, identity).map_err(unusable(path))?;
-    Ok(Held { mark, path: path.into(), _locked: locked })
+    let wanted = slots::wanted(&image, identity).map_err(unusable(path))?;
+    Ok(Held { mark, wanted, path: path.into(), _locked: locked })
 }
 
 /// The highest mark of this chain and key in whatever is left of a state file.
@@ -209,6 +227,11 @@ fn unusable(path: &Path) -> impl Fn(OpenError) -> StateFileError {
 // === impl Held ===
 
 impl Held {
+    /// The mark that holds where a shared store has `there`.
+    pub fn beside(&self, there: &Mark) -> Mark {
+        cluster::beside(&self.mark, self.wanted.as_ref(), there)
+    }
+
     /// Puts the file aside durably, under the name returned.
     pub fn retire(self) -> Result<PathBuf, StateFileError> {
         let aside = put_aside(&self.path, "exported")?;

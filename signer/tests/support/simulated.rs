@@ -1,9 +1,12 @@
 //! A store, disks and signers in one thread, and a seed that decides what happens to them. See `simulation.rs`.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+#[path = "simulated_wire.rs"]
+mod wire;
+
 use std::{
     io,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex},
 };
 
 use comet::{
@@ -11,23 +14,23 @@ use comet::{
     key::PrivateKey,
 };
 use palisade_signer::{
-    cluster::{self, Register, Seen, Shared, Swap},
+    cluster::{self, Shared, Swap},
     doppelganger::{Settled, Standing},
     guard,
     keeper::{Answer, Failure, Keeper},
     key::{Key, KeyError},
     mark::Identity,
-    record::RECORD,
     request::Request,
     slots::{self, Medium, Slots},
-    store::{ExtensionPermit, Permit, SharedError, Store},
+    store::{ExtensionPermit, Permit, Store},
 };
 use sha2::{Digest as _, Sha256};
 
 use super::{
     requests::CHAIN,
-    simulated_world::{Hand, Story, Tally, World, gone, in_short, place},
+    simulated_world::{Hand, Story, Tally, World, in_short, place},
 };
+use wire::Wire;
 
 pub const SIGNERS: usize = 3;
 /// Requests from nodes in one history.
@@ -45,111 +48,6 @@ struct Sim {
 }
 
 pub struct History(Arc<Sim>);
-
-/// One signer's way to the store.
-struct Wire {
-    sim: Arc<Sim>,
-    who: usize,
-}
-
-impl Wire {
-    fn world(&self) -> MutexGuard<'_, World> {
-        self.sim.world.lock().unwrap()
-    }
-
-    fn reach(&self) -> Result<(), SharedError> {
-        let mut world = self.world();
-        let who = self.who;
-        if world.may_die(who, 60) {
-            return Err(gone());
-        }
-        if world.machines[who].cut == 0 && world.dice.one_in(40) {
-            world.machines[who].cut = 1 + world.dice.below(6);
-            world.fault(who, "partition");
-        }
-        if world.leaderless == 0 && world.dice.one_in(60) {
-            world.leaderless = 1 + world.dice.below(4);
-            world.fault(who, "leader changed");
-        }
-        if world.machines[who].cut > 0 || world.leaderless > 0 {
-            world.machines[who].cut = world.machines[who].cut.saturating_sub(1);
-            world.leaderless = world.leaderless.saturating_sub(1);
-            return Err(gone());
-        }
-        let (found, bound) = (world.cluster, world.machines[who].pin);
-        if found != bound { Err(SharedError::OtherCluster { found, bound }) } else { Ok(()) }
-    }
-
-    fn meanwhile(&self) {
-        let goes = self.world().dice.one_in(6);
-        if goes && self.sim.someone_else_runs() {
-            self.world().fault(self.who, "others ran meanwhile");
-        }
-    }
-}
-
-impl Register for Wire {
-    fn swap(&mut self, seen: Option<&Seen>, next: &[u8; RECORD]) -> Result<Swap, SharedError> {
-        // The same request is tried again within the budget of a real client.
-        let tries = 1 + self.world().dice.below(3);
-        for _ in 0..tries {
-            self.meanwhile();
-            match self.reach() {
-                Ok(()) => {}
-                // What was sent into a partition may come out of it later.
-                Err(SharedError::Unclear(_)) => {
-                    let mut world = self.world();
-                    if !world.machines[self.who].dead && world.dice.one_in(3) {
-                        world.flying.push((seen.cloned(), *next));
-                        world.fault(self.who, "request late");
-                    }
-                    continue;
-                }
-                Err(other) => return Err(other),
-            }
-            let (answer, lost) = {
-                let mut world = self.world();
-                world.late_ones();
-                match world.dice.below(20) {
-                    0 | 1 => {
-                        world.fault(self.who, "request lost");
-                        continue;
-                    }
-                    2 | 3 => {
-                        world.flying.push((seen.cloned(), *next));
-                        world.fault(self.who, "request late");
-                        continue;
-                    }
-                    4 | 5 => {
-                        world.flying.push((seen.cloned(), *next));
-                        world.fault(self.who, "request doubled");
-                        (world.apply(seen, next), false)
-                    }
-                    6 | 7 => {
-                        world.fault(self.who, "answer lost");
-                        (world.apply(seen, next), true)
-                    }
-                    _ => (world.apply(seen, next), false),
-                }
-            };
-            self.meanwhile();
-            if self.world().may_die(self.who, 60) {
-                return Err(gone());
-            }
-            if !lost {
-                return Ok(answer);
-            }
-        }
-        Err(gone())
-    }
-
-    fn read(&mut self) -> Result<Option<Seen>, SharedError> {
-        self.reach()?;
-        let mut world = self.world();
-        world.late_ones();
-        Ok(Some(world.place.clone()))
-    }
-}
 
 /// One signer's disk.
 struct Disk {
@@ -236,7 +134,7 @@ impl Sim {
     /// Another signer that is not in the middle of something gets a request; whether there was one.
     fn someone_else_runs(self: &Arc<Self>) -> bool {
         let busy = self.desks.iter().filter(|desk| desk.try_lock().is_err()).count();
-        let who = usize::try_from(self.world.lock().unwrap().dice.below(SIGNERS as u64)).unwrap();
+        let who = self.world.lock().unwrap().dice.index(SIGNERS);
         busy <= DEPTH && self.desks[who].try_lock().is_ok() && {
             self.ask(who);
             true
@@ -343,8 +241,9 @@ impl Sim {
                 Swap::Done(_)
             ));
         }
-        for machine in &mut world.machines {
-            machine.pin = cluster;
+        for at in 0..SIGNERS {
+            world.machines[at].pin = cluster;
+            world.renew(at, identity);
         }
     }
 }
@@ -363,7 +262,7 @@ impl History {
         for _ in 0..STEPS {
             let (who, back_up, restore) = {
                 let mut world = self.0.world.lock().unwrap();
-                let who = usize::try_from(world.dice.below(SIGNERS as u64)).unwrap();
+                let who = world.dice.index(SIGNERS);
                 (who, world.dice.one_in(20), world.dice.one_in(60))
             };
             if back_up {

@@ -5,16 +5,17 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use comet::consensus::Signature;
 use palisade_signer::{
-    cluster::{Register, Seen, Swap},
+    cluster::{self, Register, Seen, Swap},
     keeper::Answer,
     mark::{Hrs, Identity, Mark},
     record::{self, Link, RECORD},
     request::Request,
-    slots::{self, FILE},
+    slots::{self, FILE, Medium, Slots},
     store::SharedError,
 };
 
 use super::{
+    random::Random,
     requests::{precommit, prevote, proposal},
     simulated::SIGNERS,
 };
@@ -70,29 +71,8 @@ pub const ALL_FAULTS: [&str; 12] = [
     "backup restored",
 ];
 
-/// splitmix64.
-pub struct Dice(pub u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
-    pub fn one_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
-    }
-}
-
 pub struct World {
-    pub dice: Dice,
+    pub dice: Random,
     pub story: Story,
     pub tally: Tally,
     pub told: String,
@@ -131,7 +111,7 @@ impl World {
         assert_eq!(image.len(), FILE);
         let first = record::encode(identity, 1, floor.hrs, &[], None, &Link::default());
         let machine = Machine { cached: image.clone(), durable: image, pin: 1, ..Machine::default() };
-        let mut dice = Dice(seed);
+        let mut dice = Random(seed);
         let deterministic = dice.one_in(2);
         let world = Self {
             dice,
@@ -202,6 +182,19 @@ impl World {
         }
     }
 
+    /// `etcd pin` on one machine: what its file knew of the store is forgotten, and its mark is raised to the store's.
+    pub fn renew(&mut self, who: usize, identity: &Identity) {
+        let image = self.machines[who].cached.clone();
+        let local = slots::read(&image, identity).unwrap();
+        let wanted = slots::wanted(&image, identity).unwrap();
+        let there = cluster::read(&self.place.value, identity).unwrap().mark;
+        let mark = cluster::beside(&local, wanted.as_ref(), &there);
+        let (mut slots, _) =
+            Slots::open(Bytes(&mut self.machines[who].cached), &image, identity.clone()).unwrap();
+        slots.renew(&mark).unwrap();
+        self.machines[who].durable = self.machines[who].cached.clone();
+    }
+
     /// The process ends here, or the whole machine; whatever it tries from now on comes to nothing.
     pub fn may_die(&mut self, who: usize, one_in: u64) -> bool {
         if !self.machines[who].dead && self.dice.one_in(one_in) {
@@ -217,6 +210,20 @@ impl World {
     }
 }
 
+/// A disk that cannot fail.
+struct Bytes<'a>(&'a mut Vec<u8>);
+
+impl Medium for Bytes<'_> {
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> std::io::Result<()> {
+        self.0[usize::try_from(offset).unwrap()..][..bytes.len()].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 pub fn gone() -> SharedError {
     SharedError::Unclear("no answer".into())
 }
@@ -225,7 +232,12 @@ pub fn gone() -> SharedError {
 pub struct Hand<'a>(pub &'a mut World);
 
 impl Register for Hand<'_> {
-    fn swap(&mut self, seen: Option<&Seen>, next: &[u8; RECORD]) -> Result<Swap, SharedError> {
+    fn swap(
+        &mut self,
+        seen: Option<&Seen>,
+        next: &[u8; RECORD],
+        _: &mut dyn FnMut(),
+    ) -> Result<Swap, SharedError> {
         Ok(self.0.apply(seen, next))
     }
 

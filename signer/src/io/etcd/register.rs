@@ -51,9 +51,15 @@ impl EtcdRegister {
 }
 
 impl Register for EtcdRegister {
-    fn swap(&mut self, seen: Option<&Seen>, next: &[u8; RECORD]) -> Result<Swap, SharedError> {
+    fn swap(
+        &mut self,
+        seen: Option<&Seen>,
+        next: &[u8; RECORD],
+        meanwhile: &mut dyn FnMut(),
+    ) -> Result<Swap, SharedError> {
         let started = Instant::now();
-        let answer: Result<TxnResponse, _> = self.client.call(TXN, kv::swap(&self.key, seen, next));
+        let answer: Result<TxnResponse, _> =
+            self.client.call_and(TXN, kv::swap(&self.key, seen, next), meanwhile);
         let metrics = self.client.metrics();
         metrics.swap_duration.with_label_values(&[&self.chain_id]).observe(started.elapsed().as_secs_f64());
         let answer = answer?;

@@ -139,6 +139,7 @@ pub(super) fn open_store(
             let client = clusters.client(&etcd.cluster, metrics);
             let shared = SharedState::of(config, chain, identity.clone(), client).expect("its store is etcd");
             let register = shared.register().map_err(failed)?;
+            let own = slots.wanted().cloned();
             let (storage, now) =
                 Shared::open(register, slots, &last, identity).map_err(|error| match error {
                     PersistError::Shared(error) => failed(error.into()),
@@ -146,7 +147,7 @@ pub(super) fn open_store(
                 })?;
             metrics.etcd.peer_conflicts.with_label_values(&[chain_id]);
             info!(chain_id, key = shared.key(), "the mark is shared in etcd");
-            let adopted = now.mark != last.mark;
+            let adopted = now.mark != last.mark && own.is_none_or(|own| own != now.mark);
             let store = Store::new(now, Box::new(storage) as Box<dyn Storage>).with_adopted(adopted);
             OpenedChain { store, mark: Box::new(move || shared.mark().map_err(|error| error.to_string())) }
         }

@@ -70,6 +70,11 @@ impl Contender {
 
     /// palisade-signer with one chain and a threshold key, two of three cosigners, all on this machine.
     pub(crate) fn threshold() -> Result<Self> {
+        Self::threshold_with("")
+    }
+
+    /// The same with these settings at the chain.
+    pub(crate) fn threshold_with(settings: &str) -> Result<Self> {
         let home = tempfile::tempdir()?;
         let (at, id, listeners) = (home.path(), chain(0), listeners(1)?);
         let program = std::env::current_exe()?.with_file_name("palisade-signer");
@@ -103,7 +108,7 @@ impl Contender {
         let config = format!(
             "state_dir = \"state\"\nlisten = \"127.0.0.1:0\"\n\n[[key]]\nname = \"k\"\nbackend = \"frost\"\n\
              group = \"shares/group.json\"\nidentity = \"identity.json\"\ncosigners = [{}]\n\n\
-             [[chain]]\nid = \"{id}\"\nkey = \"k\"\nnodes = [\"tcp://127.0.0.1:{}\"]\n",
+             [[chain]]\nid = \"{id}\"\nkey = \"k\"\nnodes = [\"tcp://127.0.0.1:{}\"]\n{settings}",
             cosigners.join(", "),
             listeners[0].local_addr()?.port()
         );

@@ -1,6 +1,7 @@
 //! What no durable signer can be faster than: one flush, one signature, one encrypted round trip.
 
 use std::{
+    fs::File,
     net::{TcpListener, TcpStream},
     os::unix::fs::FileExt,
     time::{Duration, Instant},
@@ -77,14 +78,27 @@ fn timed(count: usize, mut one: impl FnMut(usize) -> Result<()>) -> Result<Sampl
 }
 
 fn flush(count: usize) -> Result<Samples> {
+    Ok(Samples::new(flushes(&flushed_file()?, count)?))
+}
+
+/// A file that marks can be written to in place.
+pub(crate) fn flushed_file() -> Result<File> {
     let file = tempfile::tempfile()?;
     file.write_all_at(&[0; 8 * RECORD], 0)?;
     file.sync_all()?;
+    Ok(file)
+}
+
+/// How long it takes to write a record in place and flush it, so many times.
+pub(crate) fn flushes(file: &File, count: usize) -> Result<Vec<Duration>> {
     let record = [0x5a; RECORD];
-    timed(count, |index| {
+    let one = |index: usize| {
+        let start = Instant::now();
         file.write_all_at(&record, (index % 2 * 4096).min(7 * RECORD) as u64)?;
-        Ok(file.sync_data()?)
-    })
+        file.sync_data()?;
+        Ok(start.elapsed())
+    };
+    (0..count).map(one).collect()
 }
 
 fn sign(count: usize) -> Samples {

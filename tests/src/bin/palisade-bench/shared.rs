@@ -1,4 +1,5 @@
-//! Signatures whose mark is in a real etcd of three members, in turn with bare puts into the same etcd by the same client.
+//! Signatures whose mark is in a real etcd of three members, in turn with bare puts into the same etcd by the same client, with flushes of
+//! a file as the one under each mark, and with signatures of a threshold key.
 
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use palisade_tests::etcd::{Cluster, Line};
 
 use crate::{
     contender::{Contender, chain},
+    floor,
     many::ask_all,
     node::precommit,
     signer::sign,
@@ -36,7 +38,9 @@ pub(crate) fn measure(chains: usize, count: usize) -> Result<()> {
     let store = cluster.store("signer");
     let client = client(dir.path(), &store)?;
     let mut signer = Contender::palisade_with(1, &store)?;
+    let mut frost = Contender::threshold_with(&store)?;
     let (mut puts, mut signatures, mut height) = (Vec::new(), Vec::new(), 0);
+    let (file, mut flushes, mut thresholds) = (floor::flushed_file()?, Vec::new(), Vec::new());
     for turn in 0..count.div_ceil(TURN) + 1 {
         for _ in 0..TURN {
             let started = Instant::now();
@@ -47,22 +51,30 @@ pub(crate) fn measure(chains: usize, count: usize) -> Result<()> {
         for _ in 0..TURN {
             height += 1;
             signatures.push(sign(&mut signer.links[0], &precommit(&chain(0), height))?);
+            thresholds.push(sign(&mut frost.links[0], &precommit(&chain(0), height))?);
         }
+        flushes.extend(floor::flushes(&file, TURN)?);
         if turn == 0 {
-            puts.clear();
-            signatures.clear();
+            [&mut puts, &mut signatures, &mut flushes, &mut thresholds].into_iter().for_each(Vec::clear);
         }
     }
-    let (puts, signatures) = (Samples::new(puts), Samples::new(signatures));
+    let [puts, signatures, flushes, thresholds] = [puts, signatures, flushes, thresholds].map(Samples::new);
     println!("marks in etcd 3.6, three members on this machine ({} each)   p50 µs   p99 µs", puts.len());
     for (name, samples) in [
         ("floor: a bare put of a record, mutual TLS", &puts),
+        ("a flush of the signer's own file, beside it", &flushes),
         ("palisade-signer, socket to socket", &signatures),
+        ("palisade-signer, FROST 2 of 3", &thresholds),
     ] {
         println!("  {name:<56} {:>8.1} {:>8.1}", samples.p50(), samples.p99());
     }
     println!("  {:<56} {:>8.2}  (goal ≤ 1.30)", "p50 over that of a bare put", signatures.p50() / puts.p50());
-    drop(signer);
+    println!(
+        "  {:<56} {:>8.2}",
+        "over a bare put and a flush, one after the other",
+        signatures.p50() / (puts.p50() + flushes.p50())
+    );
+    drop((signer, frost));
     let mut signer = Contender::palisade_with(chains, &store)?;
     let links = std::mem::take(&mut signer.links);
     let (_, links) = ask_all(links, 2, |_, _| Duration::ZERO, 1)?;
