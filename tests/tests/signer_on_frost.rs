@@ -9,6 +9,7 @@ use std::time::Duration;
 use palisade_tests::binaries;
 use palisade_tests::comet_node::{Plan, Validator, network};
 use palisade_tests::etcd::{self, Cluster};
+use palisade_tests::http;
 use palisade_tests::node_line::Line;
 use palisade_tests::ports;
 use palisade_tests::process::Process;
@@ -124,6 +125,11 @@ fn blocks_while_cosigners_die(line: Line, shared: Option<&Cluster>) {
         };
         palisade_tests::process::until("the cosigner is back", LIMIT, || up(&signer)).unwrap();
     }
+    rules_ask_for_what_there_is(&signer);
+    for id in 1..=COSIGNERS {
+        let pin = std::fs::read_to_string(dir.join(format!("state-{id}/etcd.cluster")));
+        assert_eq!(pin.is_ok_and(|pin| pin.trim().len() == 16), shared.is_some(), "bound to a cluster");
+    }
     let record = recorder.record();
     println!(
         "{line:?}: {height} blocks, {} signatures for {} slots, {} refusals",
@@ -138,5 +144,20 @@ fn blocks_while_cosigners_die(line: Line, shared: Option<&Cluster>) {
     signer.stop().unwrap();
     for cosigner in cosigners.into_iter().flatten() {
         assert!(cosigner.terminate(Duration::from_secs(10)).unwrap().success());
+    }
+}
+
+/// The alerts on threshold keys name metrics that exist, also before anything has gone wrong.
+fn rules_ask_for_what_there_is(signer: &Signer) {
+    let rules = include_str!("../../examples/prometheus/palisade.rules.yml");
+    let metrics = http::get(&signer.listen, "/metrics").unwrap();
+    let words = rules.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let names: Vec<&str> = words.filter(|word| word.starts_with("palisade_signer_frost_")).collect();
+    assert!(names.len() >= 4, "{names:?}");
+    for name in names {
+        assert!(
+            metrics.contains(&format!("# TYPE {name} ")),
+            "the rules ask for {name}, which nobody exposes"
+        );
     }
 }

@@ -95,6 +95,11 @@ impl CosignerConfig {
         })
     }
 
+    /// File with the id of the etcd cluster that it believes.
+    pub fn pin_file(&self) -> PathBuf {
+        self.state_dir.join("etcd.cluster")
+    }
+
     /// State file of a chain.
     pub fn state_file(&self, chain_id: &str) -> PathBuf {
         self.state_dir.join(format!("{chain_id}.mark"))

@@ -9,6 +9,8 @@ use crate::metrics::{counter, gauge, histogram};
 pub struct FrostMetrics {
     /// Whether the link to a cosigner is up.
     pub up: IntGaugeVec,
+    /// How many of them a signature needs, `{key}`.
+    pub threshold: IntGaugeVec,
     /// Shares that did not come or were wrong, `{key,cosigner,reason}`.
     pub errors: IntCounterVec,
     /// How long a signature took, all attempts together, `{key}`.
@@ -26,6 +28,7 @@ impl FrostMetrics {
                 "Whether the cosigner is connected.",
                 &["key", "cosigner"],
             ),
+            threshold: gauge(registry, "frost_threshold", "How many cosigners a signature needs.", &["key"]),
             errors: counter(
                 registry,
                 "frost_cosigner_errors_total",

@@ -155,9 +155,11 @@ pub enum Bad {
     Denies,
     Lies,
     PromisesNothingNext,
+    /// Between a precommit and its extension.
+    GivesOneAndIsGone,
 }
 
-pub const BAD: [Bad; 13] = [
+pub const BAD: [Bad; 14] = [
     Bad::HangsUpAtOnce,
     Bad::SaysNothing,
     Bad::SpeaksNoTls,
@@ -171,6 +173,7 @@ pub const BAD: [Bad; 13] = [
     Bad::Denies,
     Bad::Lies,
     Bad::PromisesNothingNext,
+    Bad::GivesOneAndIsGone,
 ];
 
 /// Stands between a signer and a real cosigner, with that one's identity, and is bad at one message.
@@ -187,6 +190,9 @@ pub fn bad_cosigner(stage: &Stage, id: u16, behind: SocketAddr, how: Bad) -> (So
     thread::spawn(move || {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { return };
+            if how == Bad::GivesOneAndIsGone && strike.load(Ordering::SeqCst) {
+                continue;
+            }
             let (to_signer, to_cosigner, kept) = (to_signer.clone(), to_cosigner.clone(), Arc::clone(&kept));
             let strike = Arc::clone(&strike);
             thread::spawn(move || -> std::io::Result<()> {
@@ -241,6 +247,9 @@ pub fn bad_cosigner(stage: &Stage, id: u16, behind: SocketAddr, how: Bad) -> (So
                         _ => {}
                     }
                     tls::send(&mut front, &answer)?;
+                    if how == Bad::GivesOneAndIsGone && asks {
+                        return Ok(());
+                    }
                 }
             });
         }

@@ -1,7 +1,8 @@
 //! Whether the signers have agreed on a vote: the mark that they share in etcd, read linearizably by the cosigner itself.
 //!
 //! A cosigner's own mark is what makes a second vote impossible. This is the other direction: where signers agree in etcd first, a cosigner
-//! that looks there gives nothing to one that has not, so a signer that was taken over cannot use up heights on its own.
+//! that looks there gives nothing to one that has not, so a signer that was taken over cannot use up heights on its own. It is bound to the
+//! cluster that answered at its first start: what a backup says under another id is nobody's agreement.
 
 use crate::{config::CosignerConfig, frost::share::Share, request::Request};
 
@@ -9,7 +10,10 @@ use crate::{config::CosignerConfig, frost::share::Share, request::Request};
 use {
     crate::{
         cluster::{self, Register as _},
-        io::etcd::{Client, EtcdRegister},
+        io::{
+            etcd::{Client, EtcdRegister},
+            shared_state::{SharedStateError, read_pin, write_pin},
+        },
         mark::Identity,
         metrics::Metrics,
     },
@@ -24,17 +28,26 @@ pub(super) struct Agreement {
 }
 
 impl Agreement {
-    /// Connects to nobody yet.
+    /// Binds the cosigner to the cluster that answers first, and from then on asks no other.
     #[cfg(feature = "etcd")]
-    pub(super) fn new(config: &CosignerConfig, share: &Share) -> Self {
-        let Some(etcd) = config.store.etcd() else { return Self::default() };
+    pub(super) fn new(config: &CosignerConfig, share: &Share) -> Result<Self, SharedStateError> {
+        let Some(etcd) = config.store.etcd() else { return Ok(Self::default()) };
         let client = Client::new(etcd.cluster.clone(), Metrics::new("").etcd);
-        let register = |chain_id: &String| {
+        let register = |chain_id: &String, pin| {
             let identity = super::serve::owner(share, chain_id);
             let key = cluster::key(&etcd.prefix, &identity);
-            (chain_id.clone(), (EtcdRegister::new(client.clone(), chain_id, key, None), identity))
+            (chain_id.clone(), (EtcdRegister::new(client.clone(), chain_id, key, pin), identity))
         };
-        Self { registers: config.chains.iter().map(register).collect() }
+        let (file, mut pin) = (config.pin_file(), read_pin(&config.pin_file())?);
+        if let (None, Some(chain)) = (pin, config.chains.first()) {
+            let (_, (unbound, _)) = register(chain, None);
+            let (_, cluster) = unbound.look()?;
+            write_pin(&file, cluster)?;
+            pin = Some(cluster);
+        }
+        // Its thread goes: whatever is started from here on lives inside of the walls.
+        client.rest();
+        Ok(Self { registers: config.chains.iter().map(|chain| register(chain, pin)).collect() })
     }
 
     /// Without etcd there is nowhere to look; a configuration that wants it was refused.

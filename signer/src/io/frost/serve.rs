@@ -91,6 +91,10 @@ pub enum ServeError {
     /// No thread.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
+    /// The mark that the signers share.
+    #[cfg(feature = "etcd")]
+    #[error(transparent)]
+    Shared(#[from] crate::io::shared_state::SharedStateError),
 }
 
 type Shared = Mutex<Seat>;
@@ -167,6 +171,9 @@ pub fn open(config: &CosignerConfig) -> Result<Ready, ServeError> {
         cosigner = id, %listen, public_key = %group.public_key(), threshold = group.threshold(),
         of = group.ids().len(), group = group.fingerprint(), pin = %identity.public(), "cosigner opened"
     );
+    #[cfg(feature = "etcd")]
+    let agreement = Agreement::new(config, &share)?;
+    #[cfg(not(feature = "etcd"))]
     let agreement = Agreement::new(config, &share);
     let seat = Seat { cosigner: Cosigner::new(share, stores), agreement };
     Ok(Ready { cosigner: Arc::new(Mutex::new(seat)), tls, listener, listen })
@@ -340,6 +347,10 @@ impl ServeError {
             Self::Tls(TlsError::File(error)) => error.remedy(),
             Self::Tls(_) => None,
             Self::Listen { .. } => Some("another address for listen in the configuration".into()),
+            #[cfg(feature = "etcd")]
+            Self::Shared(_) => {
+                Some("start it again once etcd answers; it is bound to the cluster that answers first".into())
+            }
         }
     }
 }

@@ -82,6 +82,8 @@ pub struct FrostKey {
     public_key: PublicKey,
     table: Arc<Table>,
     costs: BTreeMap<u16, u64>,
+    /// The sign-bytes that were permitted last.
+    vote: Vec<u8>,
 }
 
 /// The group and the links. Their threads start with the first use, behind the walls that the process puts up.
@@ -117,6 +119,11 @@ impl FrostKey {
         }
         let identity = Identity::open(&config.identity)?;
         let public_key = group.public_key().into();
+        metrics.threshold.with_label_values(&[name]).set(group.threshold().into());
+        // The alert on it has to see the first one go up from 0.
+        for link in &config.cosigners {
+            metrics.errors.with_label_values(&[name, &link.id.to_string(), "wrong_share"]);
+        }
         let table = Table {
             name: name.into(),
             group,
@@ -125,7 +132,7 @@ impl FrostKey {
             metrics: metrics.clone(),
             links: OnceLock::new(),
         };
-        Ok(Self { public_key, table: Arc::new(table), costs: BTreeMap::new() })
+        Ok(Self { public_key, table: Arc::new(table), costs: BTreeMap::new(), vote: Vec::new() })
     }
 
     fn gather(&mut self, sign_bytes: &[u8]) -> Result<Signature, KeyError> {
@@ -242,10 +249,21 @@ impl Key for FrostKey {
     }
 
     fn sign(&mut self, permit: Permit<'_>) -> Result<Signature, KeyError> {
-        self.gather(permit.sign_bytes())
+        let signature = self.gather(permit.sign_bytes())?;
+        self.vote = permit.sign_bytes().into();
+        Ok(signature)
     }
 
+    /// Only who gave a share of the precommit gives one of its extension. If one of those has gone meanwhile, the others are asked for
+    /// the same precommit once more, each by its own rule and mark; that signature is thrown away, since the first is the answer.
     fn sign_extension(&mut self, permit: ExtensionPermit<'_>) -> Result<Signature, KeyError> {
+        let started = Instant::now();
+        let first = self.gather(permit.sign_bytes());
+        let vote = std::mem::take(&mut self.vote);
+        if first.is_ok() || vote.is_empty() || started.elapsed() > DEADLINE / 2 {
+            return first;
+        }
+        self.gather(&vote)?;
         self.gather(permit.sign_bytes())
     }
 
