@@ -46,7 +46,7 @@ pub(super) async fn ask(to: SocketAddr, options: &Options, hidden: &[Hidden]) ->
             match got {
                 // Many sites have a page for whatever they are asked; a node answers in JSON.
                 Ok(Some(page)) if page.status == 200 && page.body.trim_start().starts_with('{') => {
-                    pages.push(page)
+                    pages.push(page);
                 }
                 Ok(Some(_)) => {}
                 _ => break,
