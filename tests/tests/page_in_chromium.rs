@@ -172,6 +172,8 @@ fn an_operator_works_with_the_page() {
             .contains("are allowed")
     );
     assert!(is_painted(&mut browser, "canvas.window") && is_painted(&mut browser, "canvas.curve"));
+    // Hours out of the history, or that the first one is not over.
+    browser.until("document.querySelector('canvas.past')?.previousElementSibling.textContent.includes('hour') || document.querySelector('canvas.past')?.previousElementSibling.textContent.includes('signed')").unwrap();
     browser.screenshot(&pictures().join("validator.png")).unwrap();
     browser.key("Escape").unwrap();
     browser.until("document.querySelectorAll('.tables tbody tr').length >= 64").unwrap();
@@ -231,6 +233,10 @@ fn sign_in(browser: &mut Chromium, origin: &str) {
     browser.until("document.getElementById('access').hidden === false").unwrap();
     let session = "fetch('api/session').then((answer) => answer.json())";
     assert_eq!(browser.eval(session).unwrap()["may_change"], false);
+    browser.until("document.querySelector('.alertlist button') !== null").unwrap();
+    let all_off =
+        "[...document.querySelectorAll('.alertlist button, main .acts button')].every((b) => b.disabled)";
+    assert_eq!(browser.eval(all_off).unwrap(), true, "without the token nobody orders");
     browser.eval("document.getElementById('access').click()").unwrap();
     browser.typed("not the token at all").unwrap();
     browser.key("Enter").unwrap();
@@ -240,10 +246,34 @@ fn sign_in(browser: &mut Chromium, origin: &str) {
     browser.until("document.getElementById('access').innerText === 'Sign out'").unwrap();
     assert_eq!(browser.eval(session).unwrap()["may_change"], true);
     assert_eq!(browser.text("document.cookie").unwrap(), "", "scripts cannot read the session");
+    // Down becomes jailed on the way, so whatever fires is acknowledged until one is shown so.
+    order(
+        browser,
+        "Acknowledge",
+        "document.querySelector('.alertlist').innerText.includes('acknowledged by page')",
+    );
+    let silences = |what: &str| format!("document.querySelector('main').innerText.includes({what:?})");
+    order(browser, "Maintenance 2 h", &silences("maintenance of chain"));
+    order(browser, "Silence 1 h", &silences("rule Palisade"));
     browser.screenshot(&pictures().join("alerts.png")).unwrap();
+    order(
+        browser,
+        "End",
+        "[...document.querySelectorAll('.acts button')].every((b) => b.innerText !== 'End')",
+    );
     browser.eval("document.getElementById('access').click()").unwrap();
     browser.until("document.getElementById('access').innerText === 'Sign in'").unwrap();
     assert_eq!(browser.eval(session).unwrap()["may_change"], false);
+}
+
+/// Presses a button of that name until `done`.
+fn order(browser: &mut Chromium, button: &str, done: &str) {
+    let press = format!(
+        "(() => {{ if ({done}) return true; \
+         const b = [...document.querySelectorAll('.acts button')].find((b) => b.innerText === {button:?} && !b.disabled); \
+         if (b) b.click(); return false; }})()"
+    );
+    browser.until(&press).unwrap();
 }
 
 /// Real tables with heads and named rows; every control and picture has a name; nothing speaks at every block.

@@ -84,14 +84,16 @@ export function mount(root, model) {
     if (!a.ack) act("Acknowledge", () => ({ ack: { matcher, by, note: "" } }));
     act("Silence 1 h", () => ({ silence: { matcher, seconds: 3600, by, note: "" } }));
     act("Silence 8 h", () => ({ silence: { matcher, seconds: 28800, by, note: "" } }));
+    const place = a.key.chain ? { chain: a.key.chain } : matcher;
+    act("Maintenance 2 h", () => ({ silence: { matcher: place, seconds: 7200, maintenance: true, by, note: "" } }));
     box.append(acts);
     return box;
   }
 
   function silence(s) {
     const line = el("p", "acts");
-    const about = Object.entries(s.matcher || {}).filter(([, value]) => value).map(([name, value]) => `${name} ${value}`).join(", ");
-    line.append(el("span", "", `${about} · by ${s.by || "?"}${s.note ? `: ${s.note}` : ""} `));
+    const about = ["rule", "chain", "subject"].filter((name) => s[name]).map((name) => `${name} ${s[name]}`).join(", ");
+    line.append(el("span", "", `${s.maintenance ? "maintenance of " : ""}${about} · by ${s.by || "?"}${s.note ? `: ${s.note}` : ""} `));
     const end = el("button", "", "End", { type: "button", "aria-label": `End the silence of ${about}` });
     end.disabled = !may.change;
     end.addEventListener("click", () => order({ unsilence: { id: s.id } }));

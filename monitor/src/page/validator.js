@@ -1,5 +1,5 @@
-// One validator: where its misses lie in the window and when each falls out, what happens if it signs or is down, and
-// its last thousand heights. The monitor is asked for this now and then; the rest comes with the stream.
+// One validator: where its misses lie in the window and when each falls out, what happens if it signs or is down,
+// its last thousand heights, and the hours and days that the history keeps. The monitor is asked for this now and then; the rest comes with the stream.
 
 import { chainPath, chance, count, duration, el, name, percent, set, state, toJail, utc } from "./text.js";
 import { explain, line, misses, nils, palette, surface } from "./grid.js";
@@ -7,6 +7,7 @@ import { trouble } from "./trouble.js";
 import { ageOf } from "./model.js";
 
 const EVERY = 5000;
+const PAST_EVERY = 60000;
 const ROW = 128; // heights in a line of the history
 
 export function mount(root, model, { chain: id, validator: wanted }) {
@@ -45,12 +46,26 @@ export function mount(root, model, { chain: id, validator: wanted }) {
   const history = el("canvas", "history", null, { role: "img" });
   const historySays = el("p", "scale");
   part("Last heights", historySays, history);
+  const past = el("canvas", "past", null, { role: "img" });
+  const pastSays = el("p", "scale");
+  const pastDays = el("details", "runs");
+  const pastTitle = el("summary");
+  const pastTable = el("table", "plain");
+  const pastHead = el("tr");
+  for (const text of ["day (UTC)", "signed", "missed", "nil", "proposed", "missed in a row"]) pastHead.append(el("th", "", text, { scope: "col" }));
+  const pastBody = el("tbody");
+  pastTable.append(el("thead"), pastBody);
+  pastTable.firstChild.append(pastHead);
+  pastDays.append(pastTitle, pastTable);
+  part("Hours and days", pastSays, past, pastDays);
   const more = el("div", "more");
   root.append(more);
 
   let detail = null;
   let whole = null; // with what is too much to be told at every block
   let failure = "";
+  let spans = null; // whole hours and days, as far as the history reaches
+  let spansAt = -Infinity;
   let timer = 0;
   let closed = false;
 
@@ -60,10 +75,26 @@ export function mount(root, model, { chain: id, validator: wanted }) {
       if (closed) return;
       failure = answer.ok ? "" : answer.status === 404 ? "this validator is not known here" : `the monitor answers ${answer.status}`;
       if (answer.ok) ({ detail, validator: whole } = await answer.json());
+      if (answer.ok && performance.now() - spansAt > PAST_EVERY) await askPast();
     } catch { failure = "the monitor does not answer"; }
     if (closed) return;
     update();
     timer = setTimeout(ask, EVERY);
+  }
+
+  async function askPast() {
+    const answer = await fetch(`api/chains/${encodeURIComponent(id)}/validators/${encodeURIComponent(wanted)}/history`);
+    if (closed || !answer.ok) return;
+    spans = await answer.json();
+    spansAt = performance.now();
+    pastBody.replaceChildren(...spans.days.slice(-60).reverse().map((day) => {
+      const tr = el("tr");
+      const share = day.signed / Math.max(1, day.signed + day.missed);
+      for (const text of [utc(1000 * day.start).slice(0, 10), percent(share, 3), count(day.missed), count(day.nil), count(day.proposed), count(day.longest_missed)]) tr.append(el("td", "", text));
+      return tr;
+    }));
+    pastDays.hidden = !spans.days.length;
+    set(pastTitle, spans.days.length === 1 ? "one day" : `${count(spans.days.length)} days`);
   }
 
   function update() {
@@ -98,6 +129,30 @@ export function mount(root, model, { chain: id, validator: wanted }) {
     others(more, { ...v, ...around, ...Object.fromEntries(Object.entries(whole || {}).filter(([, value]) => value && typeof value === "object")) }, chain);
     if (failure) set(historySays, failure);
     if (detail) paint(v, chain);
+    if (spans) paintPast();
+  }
+
+  // Days where there is more than a week of them, hours before that.
+  function paintPast() {
+    const [all, length, unit] = spans.days.length > 7 ? [spans.days, 86400, "day"] : [spans.hours, 3600, "hour"];
+    past.hidden = !all.length;
+    if (!all.length) {
+      set(pastSays, "The first whole hour is not over yet.");
+      return;
+    }
+    const sum = (key) => all.reduce((total, span) => total + span[key], 0);
+    const [signed, missed] = [sum("signed"), sum("missed")];
+    const worst = all.reduce((a, b) => (b.missed > a.missed ? b : a));
+    const most = worst.missed ? ` · most in the ${unit} of ${utc(1000 * worst.start)}: ${count(worst.missed)}` : "";
+    const text = `${utc(1000 * all[0].start)} to ${utc(1000 * (all[all.length - 1].start + length))}: ${percent(signed / Math.max(1, signed + missed), 3)} signed, ${count(missed)} missed${most}`;
+    set(pastSays, text);
+    past.setAttribute("aria-label", text);
+    paintSpans(past, all, length, root.clientWidth);
+    past.onmousemove = (event) => {
+      const at = all[0].start + event.offsetX / past.clientWidth * (all[all.length - 1].start + length - all[0].start);
+      const span = all.find((s) => s.start <= at && at < s.start + length);
+      past.title = span ? `${utc(1000 * span.start)}: ${count(span.missed)} of ${count(span.signed + span.missed)} missed, ${count(span.longest_missed)} in a row` : "not watched";
+    };
   }
 
   function paint(v, chain) {
@@ -184,6 +239,26 @@ function paintStrip(canvas, w, width) {
   for (const [from, length] of w.misses) {
     const x = Math.floor((from - 1) / w.blocks * on.w);
     context.fillRect(Math.min(x, on.w - 2 * on.scale), 0, Math.max(2 * on.scale, Math.round(length / w.blocks * on.w)), on.h);
+  }
+}
+
+// A bar for each: how much of it was missed, in red from the top; a gap where nothing was watched.
+function paintSpans(canvas, all, length, width) {
+  const on = surface(canvas, Math.min(width, 1280), 60);
+  if (!on) return;
+  const { context, scale } = on;
+  const first = all[0].start;
+  const many = (all[all.length - 1].start + length - first) / length;
+  for (const span of all) {
+    const x = Math.round((span.start - first) / length / many * on.w);
+    const right = Math.round(((span.start - first) / length + 1) / many * on.w);
+    const wide = Math.max(1, right - x - (on.w / many > 4 * scale ? scale : 0));
+    const share = span.missed / Math.max(1, span.signed + span.missed);
+    const tall = span.missed ? Math.max(2 * scale, Math.round(Math.sqrt(share) * on.h)) : 0;
+    context.fillStyle = palette.signed;
+    context.fillRect(x, 0, wide, on.h);
+    context.fillStyle = palette.missed;
+    context.fillRect(x, 0, wide, tall);
   }
 }
 

@@ -1,4 +1,4 @@
-//! The past of a validator, out of a history that was there before.
+//! The past that the page draws, out of a history that was there before.
 
 use super::{Daemon, TOKENS, VIEW, bearer, client};
 use comet::key::Address;

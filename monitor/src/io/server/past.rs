@@ -1,4 +1,4 @@
-//! A validator's past, to be drawn: whole hours and days out of the history, also of heights whose rows are gone.
+//! A validator's past as the page draws it: whole hours and days out of the history, also of heights whose rows are gone.
 
 use super::Shared;
 use super::api::find_validator;
