@@ -7,6 +7,7 @@ use comet::privval::Vote;
 
 use crate::etcd::{Cluster, Line};
 use crate::privval_node::{Answer, PrivvalNode, vote};
+use crate::process::until;
 use crate::scratch::Scratch;
 use crate::signer_process::Signer;
 
@@ -16,6 +17,9 @@ pub const CHAIN: &str = "palisade-shared";
 pub const PREVOTE: i32 = 1;
 /// Type of a precommit.
 pub const PRECOMMIT: i32 = 2;
+
+/// For members that have lost their leader to have another, on a machine with more to do.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// All of it.
 pub struct Stage {
@@ -79,11 +83,19 @@ impl Stage {
         self.nodes[at].ask(CHAIN, vote).with_context(|| self.signers[at].tail())
     }
 
-    /// The precommit of this height is signed by the signer at `at`.
+    /// The precommit of this height is signed by the signer at `at`, if need be when members that were left alone have a
+    /// leader again: until then it refuses, and a node asks in its next round.
     pub fn signs(&mut self, at: usize, height: i64) -> Result<()> {
-        let answer = self.ask(at, &vote(PRECOMMIT, height, 0, 1, height))?;
-        let signed = matches!(answer, Answer::Signed(..));
-        ensure!(signed, "height {height}: {answer:?}\n{}", self.signers[at].tail());
+        let mut last = String::new();
+        let signed = until("a signature", PATIENCE, || {
+            let answer = self.ask(at, &vote(PRECOMMIT, height, 0, 1, height))?;
+            last = format!("{answer:?}");
+            let electing =
+                matches!(&answer, Answer::Refused(why) if why.contains("the shared store gives no answer"));
+            Ok((!electing).then_some(matches!(answer, Answer::Signed(..))))
+        });
+        let signed = signed.with_context(|| format!("height {height}: {last}"))?;
+        ensure!(signed, "height {height}: {last}\n{}", self.signers[at].tail());
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use palisade_tests::etcd::Line;
 use palisade_tests::etcd_stage::{CHAIN, PRECOMMIT, PREVOTE, Stage};
 use palisade_tests::http;
 use palisade_tests::privval_node::{Answer, vote};
+use palisade_tests::process::until;
 
 #[test]
 #[ignore = "needs real etcd: tests/run, two at once"]
@@ -27,7 +28,12 @@ fn signers_with_one_mark_answer_alike_and_refuse_each_other_s_conflicts() {
             matches!(&conflict, Answer::Refused(why) if why.starts_with("peer conflict")),
             "{conflict:?}"
         );
-        assert_eq!(stage.metric(1, "peer_conflicts_total", &[("chain_id", CHAIN)]).unwrap(), 1.0);
+        // The answer leaves before it is counted.
+        until("the conflict is counted", Duration::from_secs(20), || {
+            let counted = stage.metric(1, "peer_conflicts_total", &[("chain_id", CHAIN)])?;
+            Ok((counted == 1.0).then_some(()))
+        })
+        .unwrap();
         let prevented = [("chain_id", CHAIN), ("reason", "conflicting_block")];
         assert_eq!(stage.metric(1, "double_sign_prevented_total", &prevented).unwrap(), 0.0);
         // What it has signed itself stays what it always was.

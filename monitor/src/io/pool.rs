@@ -286,11 +286,17 @@ impl Pool {
 
     /// Working endpoints other than the one called `name` that have `height`, or will in a moment.
     pub fn others(&self, name: &str, height: i64) -> Vec<Arc<Source<Client>>> {
+        let mut all = self.all_others(name, height);
+        all.retain(|s| s.health().height.is_some_and(|has| has + LAG >= height));
+        all
+    }
+
+    /// The same however far they are, which is as old as the last look at them; the likeliest to have `height` first.
+    pub fn all_others(&self, name: &str, height: i64) -> Vec<Arc<Source<Client>>> {
         let now = Instant::now();
         let may = |s: &Arc<Source<Client>>| {
             let h = s.health();
-            let near = h.height.is_some_and(|has| has + LAG >= height) && h.earliest <= height;
-            h.usable() && near && !h.catching_up && h.wait(now).is_zero()
+            h.usable() && h.earliest <= height && !h.catching_up && h.wait(now).is_zero()
         };
         self.order(height).into_iter().filter(|s| s.name() != name && may(s)).collect()
     }

@@ -189,19 +189,20 @@ impl Follower {
     }
 
     /// Makes sure of what the events say beyond signatures: a jailing, a rotated key, a proposal that passed. Another
-    /// endpoint must say the same; where none does it is as if nothing had been said, and the state is read again.
+    /// endpoint must say the same; where none does it is as if nothing had been said, and the state is read again. Where
+    /// there is no other the state would come from the same one.
     pub(super) async fn confirm(&mut self, seen: &mut Seen) {
         let Some(claims) = seen.block.claims.as_ref().filter(|c| c.is_weighty()) else { return };
         if self.pool.has_one() {
             return;
         }
         let height = seen.block.height;
-        let others = self.pool.others(&seen.teller, height);
+        let others = self.pool.all_others(&seen.teller, height);
+        if others.is_empty() {
+            return;
+        }
         let mut contradicted = false;
         'asked: for pause in PATIENCE {
-            if others.is_empty() {
-                break;
-            }
             for other in &others {
                 match other.ask(other.client.claims(height)).await {
                     Ok(theirs) if theirs.agrees(claims) => return,
