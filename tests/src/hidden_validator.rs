@@ -3,9 +3,10 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use comet::key::PrivateKey;
 use comet::key_file::{write_node_key, write_priv_validator_key};
 use serde_json::{Value, json};
@@ -251,6 +252,17 @@ pub fn keep_in_book(book: &Path, id: &str, ip: &str) -> Result<()> {
     entries.push(book_entry(&address, 0));
     let key = "6e0abe0c2a4f6a5c7d1e5a5b";
     Ok(std::fs::write(book, json!({"key": key, "addrs": entries}).to_string())?)
+}
+
+/// Cuts an id out of the address book of a node that is not running.
+pub fn scrub(book: &Path, id: &str) -> Result<()> {
+    let output = Command::new(binaries::own("palisade-sentry")?)
+        .args(["addrbook", "scrub"])
+        .arg(book)
+        .args(["--id", id])
+        .output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
 }
 
 /// An entry of an address book, never tried, in this bucket.

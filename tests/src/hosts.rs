@@ -5,6 +5,8 @@
 //! there. Needs root. Deliberately absent: a route to the world, and the kernel's settings outside of the network.
 
 mod access;
+
+pub use access::ssh_key;
 mod cgroup;
 pub mod fleet;
 pub mod recap;

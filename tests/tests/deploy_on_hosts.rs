@@ -22,7 +22,7 @@ type Running = BTreeMap<(String, String), String>;
 fn a_fleet_from_nothing() {
     let mut fleet = DeployedFleet::boot(&["sentry1", "val1", "signer1", "mon1"]).unwrap();
     fleet.dig_tunnels().unwrap();
-    fleet.write_fleet("signer1", "", "").unwrap();
+    fleet.write_fleet("signer1").unwrap();
 
     step("plan and apply on hosts that have nothing");
     let text = plan(&fleet, 1);

@@ -25,7 +25,7 @@ fn active(fleet: &DeployedFleet, host: &str) -> bool {
 #[ignore = "boots hosts: tests/run"]
 fn a_key_moves_between_hosts() {
     let fleet = DeployedFleet::boot(&["sentry1", "val1", "signer1", "signer2"]).unwrap();
-    fleet.write_fleet("signer1", "", "").unwrap();
+    fleet.write_fleet("signer1").unwrap();
     fleet.install_by_hand().unwrap();
     fleet.signs_above(0, LIMIT).unwrap();
 

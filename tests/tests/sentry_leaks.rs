@@ -6,14 +6,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use palisade_sentry::node_config::{File, Value};
-use palisade_tests::binaries;
 use palisade_tests::guarded_fleet::{Guarded, Part, rules_at};
-use palisade_tests::hidden_validator::keep_in_book;
+use palisade_tests::hidden_validator::{keep_in_book, scrub};
 use palisade_tests::netns::Internet;
 use palisade_tests::node_line::Line;
 use palisade_tests::process::until;
@@ -150,9 +148,7 @@ fn built_found_fixed_and_not_found(line: Line) -> Result<()> {
     fleet.stop()?;
 
     // A scrubbed book, and a node key that the genesis does not name.
-    let mut scrub = Command::new(binaries::own("palisade-sentry")?);
-    let scrubbed = scrub.args(["addrbook", "scrub"]).arg(&book).args(["--id", &val]).output()?;
-    ensure!(scrubbed.status.success(), "{}", String::from_utf8_lossy(&scrubbed.stderr));
+    scrub(&book, &val)?;
     fleet.rotate("val")?;
     for host in ["val", "sen"] {
         fleet.render(host)?;

@@ -13,7 +13,8 @@ use anyhow::{Context, Result, ensure};
 use palisade_sentry::node_config::Value;
 use palisade_tests::binaries;
 use palisade_tests::guarded_fleet::{Guarded, Part, rules_at};
-use palisade_tests::hidden_validator::keep_in_book;
+use palisade_tests::hidden_validator::{keep_in_book, scrub};
+use palisade_tests::hosts::ssh_key;
 use palisade_tests::netns::Internet;
 use palisade_tests::node_line::Line;
 use palisade_tests::process::{Process, until};
@@ -87,9 +88,7 @@ impl Machines {
 
     fn key(&self, name: &str) -> Result<PathBuf> {
         let path = self.dir.path().join(name);
-        let made =
-            Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&path).status()?;
-        ensure!(made.success(), "ssh-keygen: {made}");
+        ssh_key(&path, name)?;
         Ok(path)
     }
 
@@ -169,9 +168,7 @@ fn what_gives_a_machine_away() -> Result<()> {
     let (id, inner) = (machines.fleet.id("val"), machines.fleet.inner("val"));
     keep_in_book(&book, &id, &inner)?;
     machines.find(&[("seed", "hidden_node_in_pex_answers")], &[]).context("vector 14")?;
-    let mut scrub = Command::new(binaries::own("palisade-sentry")?);
-    let scrubbed = scrub.args(["addrbook", "scrub"]).arg(&book).args(["--id", &id]).output()?;
-    ensure!(scrubbed.status.success(), "{}", String::from_utf8_lossy(&scrubbed.stderr));
+    scrub(&book, &id)?;
 
     // 27: a container's published port is forwarded, so the rules for what comes in never see it.
     let internet = &mut machines.fleet.internet;

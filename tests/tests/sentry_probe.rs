@@ -10,7 +10,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use palisade_tests::hidden_validator::{Fleet, SENTRY, SENTRY_WIRE, Sentry, VALIDATOR_WIRE, rules, says};
+use palisade_tests::hidden_validator::{
+    Fleet, SENTRY, SENTRY_WIRE, Sentry, VALIDATOR_WIRE, rules, says, scrub,
+};
+use palisade_tests::hosts::ssh_key;
 use palisade_tests::netns::Internet;
 use palisade_tests::node_line::Line;
 use palisade_tests::process::{Process, until};
@@ -77,16 +80,6 @@ fn leaks_are_found_and_fixes_hold(line: Line) -> Result<()> {
     let report = fleet.ready()?;
     ensure!(says(&report, "p2p").contains("PEX off"), "{line:?}: {}", says(&report, "p2p"));
     fleet.stop()
-}
-
-fn scrub(book: &Path, id: &str) -> Result<()> {
-    let output = Command::new(binaries::own("palisade-sentry")?)
-        .args(["addrbook", "scrub"])
-        .arg(book)
-        .args(["--id", id])
-        .output()?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
 }
 
 #[test]
@@ -200,9 +193,7 @@ fn through_a_jump_host() -> Result<()> {
     let dir = fleet.scratch.path().to_owned();
     let key = |name: &str| -> Result<PathBuf> {
         let path = dir.join(name);
-        let made =
-            Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&path).status()?;
-        ensure!(made.success(), "ssh-keygen: {made}");
+        ssh_key(&path, name)?;
         Ok(path)
     };
     let (host_key, user_key) = (key("host_key")?, key("user_key")?);

@@ -379,8 +379,8 @@ impl Follower {
 async fn fetch(pool: &Pool, chain_id: &str, height: i64, live: bool) -> Result<Seen, RpcFailure> {
     let ask = |client: Client| async move { client.block(chain_id, height).await };
     let ((mut block, ids), source) = pool.ask_at(height, ask).await?;
-    // Who was jailed for it is not in the blocks.
     let mut teller = String::new();
+    // Who was jailed for the evidence is not in the blocks.
     if live || block.evidence > 0 {
         let told = pool.ask_at(0, |client| async move { client.claims(height).await }).await.ok();
         (block.claims, teller) = told.map(|(claims, by)| (Some(claims), by)).unwrap_or_default();

@@ -87,6 +87,13 @@ pub struct Client {
     reach: Reach,
 }
 
+impl RpcFailure {
+    /// Whether endpoints contradict each other: then none of them is believed, not over another way either.
+    pub fn is_disputed(&self) -> bool {
+        matches!(self, Self::Disputed { .. })
+    }
+}
+
 impl Fault for RpcFailure {
     fn class(&self) -> Class {
         match self {

@@ -51,9 +51,9 @@ pub enum SdkFailure {
 }
 
 impl SdkFailure {
-    /// Whether endpoints contradict each other: then none of them is believed, not over another way either.
+    /// As [`RpcFailure::is_disputed`].
     pub fn is_disputed(&self) -> bool {
-        matches!(self, Self::Rpc(RpcFailure::Disputed { .. }))
+        matches!(self, Self::Rpc(error) if error.is_disputed())
     }
 }
 
@@ -119,7 +119,7 @@ impl Sdk {
                 Ok((A::decode(value.as_slice()).map_err(reason)?, at))
             }
             Err(error) if is_unknown(&error) => Err(SdkFailure::NoModule),
-            Err(error) if height > 0 && !matches!(error, RpcFailure::Disputed { .. }) => {
+            Err(error) if height > 0 && !error.is_disputed() => {
                 for source in self.pool.grpc() {
                     let ask = grpc::unary::<Q, A>(&source.client, path, query.clone(), height);
                     if let Ok((answer, Some(at))) = source.ask(ask).await
@@ -280,7 +280,7 @@ async fn or_rest<T>(
     rest: impl Future<Output = Result<T, GatewayFailure>>,
 ) -> Result<T, SdkFailure> {
     let error = match asked {
-        Err(SdkFailure::Rpc(error)) if !matches!(error, RpcFailure::Disputed { .. }) => error,
+        Err(SdkFailure::Rpc(error)) if !error.is_disputed() => error,
         asked => return asked,
     };
     rest.await.map_err(|failure| {

@@ -8,11 +8,11 @@ use sha2::{Digest, Sha256};
 use super::{CHAIN, DeployedFleet};
 
 impl DeployedFleet {
-    /// fleet.toml with the key on `holder`, `ansible` under `[deploy.ansible]` and `sentry` at the sentries' nodes.
+    /// fleet.toml with the key on `holder`.
     ///
     /// # Errors
     /// A file that it names is not there.
-    pub fn write_fleet(&self, holder: &str, ansible: &str, sentry: &str) -> Result<()> {
+    pub fn write_fleet(&self, holder: &str) -> Result<()> {
         let standby = if holder == "signer1" { "signer2" } else { "signer1" };
         let sha = |name: &str| -> Result<String> {
             Ok(hex::encode(Sha256::digest(fs::read(self.dir.join(name))?)))
@@ -25,7 +25,7 @@ impl DeployedFleet {
         let mut text = format!(
             "[deploy]\nadmins = [\"198.18.0.1/32\"]\nssh_user = \"root\"\nwireguard_userspace = true\n\
              [deploy.binaries]\npalisade-signer = {}\npalisade-monitor = {}\n\
-             [deploy.ansible]\nhost_install_packages = false\nprometheus_install_packages = false\n{ansible}\n\
+             [deploy.ansible]\nhost_install_packages = false\nprometheus_install_packages = false\n\
              [[chain]]\nid = \"{CHAIN}\"\nnode_line = \"0.38\"\nrpc = [\"http://{}:26657\"]\n\
              [chain.software]\ndaemon = \"cometbft\"\nversion = \"v0.38.25\"\nbinary = {}\ngenesis = {{ path = \"genesis.json\", sha256 = \"{}\" }}\n\
              init = [\"init\"]\nargs = [\"start\", \"--proxy_app=kvstore\"]\n\
@@ -56,7 +56,7 @@ impl DeployedFleet {
             if let Some(key) = self.node_keys.get(name) {
                 let (role, more) = match *name {
                     "val1" => ("validator", "signed_by = \"ours\"\n".to_owned()),
-                    _ => ("sentry", format!("peers = [\"{peer}\"]\n{sentry}\n")),
+                    _ => ("sentry", format!("peers = [\"{peer}\"]\n")),
                 };
                 text += &format!(
                     "[[host.node]]\nchain = \"{CHAIN}\"\nrole = \"{role}\"\nid = \"{}\"\nnode_key = \"{name}.node_key.json\"\n{more}",

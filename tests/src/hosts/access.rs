@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 
 /// Writes `operator`, `known_hosts` and `ssh_config` into `dir`, and into the layer of each host what makes it that host.
 pub(super) fn make(dir: &Path, hosts: &[(String, String)]) -> Result<()> {
-    key(&dir.join("operator"), "operator")?;
+    ssh_key(&dir.join("operator"), "operator")?;
     let operator = fs::read_to_string(dir.join("operator.pub"))?;
     let (mut known, mut config) = (String::new(), String::new());
     for (name, address) in hosts {
@@ -20,7 +20,7 @@ pub(super) fn make(dir: &Path, hosts: &[(String, String)]) -> Result<()> {
         directory(&upper.join("root"), 0o700)?;
         directory(&upper.join("root/.ssh"), 0o700)?;
         let host_key = upper.join("etc/ssh/ssh_host_ed25519_key");
-        key(&host_key, name)?;
+        ssh_key(&host_key, name)?;
         fs::write(upper.join("root/.ssh/authorized_keys"), &operator)?;
         fs::write(upper.join("etc/hostname"), format!("{name}\n"))?;
         fs::write(upper.join("etc/hosts"), format!("127.0.0.1 localhost\n127.0.1.1 {name}\n"))?;
@@ -43,7 +43,8 @@ fn directory(path: &Path, mode: u32) -> Result<()> {
     Ok(fs::set_permissions(path, fs::Permissions::from_mode(mode))?)
 }
 
-fn key(path: &Path, comment: &str) -> Result<()> {
+/// A new key for ssh, and its `.pub`.
+pub fn ssh_key(path: &Path, comment: &str) -> Result<()> {
     let out = Command::new("ssh-keygen")
         .args(["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f"])
         .arg(path)
