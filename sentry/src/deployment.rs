@@ -84,7 +84,7 @@ pub struct Software {
     pub init: Vec<String>,
     /// Programs of planned upgrades, by the plan's name on the chain.
     pub upgrades: BTreeMap<String, Upgrade>,
-    /// Whether it compiles contracts at run time, which needs writable and executable memory.
+    /// Whether it writes code at run time, which needs writable and executable memory: contracts, and SDK 0.50 or newer.
     pub wasm: bool,
 }
 

@@ -79,7 +79,8 @@ pub fn tmkms(text: &str) -> Result<Imported, ImportError> {
     if read.chains.is_empty() { Err(ImportError::NoChain("tmkms.toml")) } else { Ok(read) }
 }
 
-/// Reads horcrux's `config.yaml`. It does not say the chain: its cosigners sign whatever their nodes are of.
+/// Reads horcrux's `config.yaml`, of version 3 or of version 2. The newer one does not say the chain: its cosigners sign whatever their
+/// nodes are of.
 ///
 /// # Errors
 /// It is none.
@@ -87,12 +88,15 @@ pub fn horcrux(text: &str) -> Result<Imported, ImportError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct File {
-        #[serde(default)]
+        #[serde(default, alias = "chain-nodes")]
         chain_nodes: Vec<ChainNode>,
+        #[serde(default, alias = "chain-id")]
+        chain_id: Option<String>,
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct ChainNode {
+        #[serde(alias = "priv-val-addr")]
         priv_val_addr: String,
     }
     let form = |e: serde_saphyr::Error| ImportError::Form { file: "config.yaml", reason: e.to_string() };
@@ -102,7 +106,7 @@ pub fn horcrux(text: &str) -> Result<Imported, ImportError> {
         return Err(ImportError::Form { file: "config.yaml", reason });
     }
     let nodes = file.chain_nodes.into_iter().map(|node| node.priv_val_addr).collect();
-    Ok(Imported { nodes, ..Imported::default() })
+    Ok(Imported { nodes, chains: file.chain_id.into_iter().collect(), ..Imported::default() })
 }
 
 /// Lays what a node's own files say over the answers: its id, and its persistent peers with public addresses as sentries.
@@ -159,6 +163,12 @@ mod tests {
     fn a_horcrux_configuration_gives_its_nodes() {
         let text = "keyDir: x\nsignMode: threshold\nthresholdMode:\n  threshold: 2\nchainNodes:\n- privValAddr: tcp://10.1.0.1:1234\n- privValAddr: tcp://10.1.0.2:1234\n";
         assert_eq!(horcrux(text).unwrap().nodes.len(), 2);
+        let older = "chain-id: c-1\ncosigner:\n  threshold: 2\n  shares: 3\nchain-nodes:\n- priv-val-addr: tcp://10.1.0.1:1234\n";
+        let read = horcrux(older).unwrap();
+        assert_eq!(
+            (read.chains, read.nodes),
+            (vec!["c-1".to_owned()], vec!["tcp://10.1.0.1:1234".to_owned()])
+        );
         assert!(horcrux("a: [").is_err() && horcrux("keyDir: x\n").is_err());
     }
 

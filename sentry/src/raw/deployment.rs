@@ -59,8 +59,13 @@ pub(crate) struct RawSoftware {
     pub(crate) init: Option<Vec<String>>,
     #[serde(default)]
     pub(crate) upgrades: BTreeMap<String, RawUpgrade>,
-    #[serde(default)]
+    #[serde(default = "writes_code")]
     pub(crate) wasm: bool,
+}
+
+/// Every daemon on Cosmos SDK 0.50 or newer does: its logger brings sonic, which writes machine code as the program starts.
+fn writes_code() -> bool {
+    true
 }
 
 /// `[chain.software.upgrades.NAME]`
