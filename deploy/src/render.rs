@@ -15,8 +15,9 @@ mod yaml;
 use std::collections::BTreeMap;
 
 use palisade_sentry::deployment::Deployment;
+use palisade_sentry::home::Home;
 use palisade_sentry::node_config::{self, EditError};
-use palisade_sentry::{Fleet, NodeName, Report, Severity, audit};
+use palisade_sentry::{Fleet, NodeName, Report, Severity, audit, audit_homes};
 
 use crate::parse_back::{ParseBackError, parse_back};
 use crate::tree::Tree;
@@ -87,14 +88,22 @@ pub fn render(fleet: &Fleet, homes: &Homes) -> Result<Rendered, RenderError> {
     for monitor in fleet.monitors() {
         tree.insert(monitor::file(fleet, monitor));
     }
-    let mut without_line = Vec::new();
+    let (mut without_line, mut written, mut names) = (Vec::new(), Vec::new(), Vec::new());
     for view in fleet.views() {
         match view.node.line {
             Some(line) => {
-                node::files(fleet, view, line, homes)?.into_iter().for_each(|file| tree.insert(file));
+                let (files, home) = node::files(fleet, view, line, homes)?;
+                files.into_iter().for_each(|file| tree.insert(file));
+                written.push(home);
+                names.push(view.node.name.clone());
             }
             None => without_line.push(view.node.name.clone()),
         }
+    }
+    Home::together(fleet, &mut written, &names);
+    let judged = audit_homes(&written);
+    if judged.fails(Severity::Error) {
+        return Err(RenderError::Refused(judged));
     }
     if let Some(deployment) = fleet.deployment() {
         deployed(fleet, deployment, homes, &mut tree)?;

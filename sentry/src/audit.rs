@@ -2,6 +2,7 @@
 
 use crate::finding::{Finding, Severity};
 use crate::fleet::Fleet;
+use crate::home::Home;
 use crate::live::{Live, Seen};
 use crate::rules::{self, Evidence};
 
@@ -27,9 +28,27 @@ pub fn audit(fleet: &Fleet) -> Report {
     examine(&Evidence { planned: Some(fleet), ..Evidence::default() })
 }
 
+/// Runs every rule on homes that were put [together](Home::together): on the fleet that they make once, and on each of them.
+pub fn audit_homes(homes: &[Home]) -> Report {
+    let found = rules::ALL.iter().map(|rule| (rule.name, rule.look_at_homes(homes)));
+    Report { nodes: homes.len(), ..report(found.collect()) }
+}
+
 /// Runs every rule that can say something about this evidence.
 pub fn examine(evidence: &Evidence<'_>) -> Report {
-    let ran: Vec<_> = rules::ALL.iter().filter_map(|rule| Some((rule.name, rule.look(evidence)?))).collect();
+    let ran = rules::ALL.iter().filter_map(|rule| Some((rule.name, rule.look(evidence)?))).collect();
+    Report {
+        hosts: evidence.planned.map_or(0, |fleet| fleet.hosts().count()),
+        nodes: evidence.planned.map_or(0, |fleet| fleet.nodes().count())
+            + usize::from(evidence.home.is_some()),
+        addresses: evidence.live.map_or(0, |live| live.targets.len()),
+        seen: evidence.live.map(Live::seen).unwrap_or_default(),
+        ..report(ran)
+    }
+}
+
+/// The findings in their order.
+fn report(ran: Vec<(&'static str, Vec<Finding>)>) -> Report {
     let rules = ran.iter().map(|(name, _)| *name).collect();
     let mut findings: Vec<Finding> = ran.into_iter().flat_map(|(_, found)| found).collect();
     findings.sort_by(|a, b| {
@@ -39,15 +58,7 @@ pub fn examine(evidence: &Evidence<'_>) -> Report {
         key(a).cmp(&key(b))
     });
     findings.dedup();
-    Report {
-        findings,
-        rules,
-        hosts: evidence.planned.map_or(0, |fleet| fleet.hosts().count()),
-        nodes: evidence.planned.map_or(0, |fleet| fleet.nodes().count())
-            + usize::from(evidence.home.is_some()),
-        addresses: evidence.live.map_or(0, |live| live.targets.len()),
-        seen: evidence.live.map(Live::seen).unwrap_or_default(),
-    }
+    Report { findings, rules, hosts: 0, nodes: 0, addresses: 0, seen: Vec::new() }
 }
 
 impl Report {

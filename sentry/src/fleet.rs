@@ -240,19 +240,21 @@ impl Fleet {
         Some(View { node, settings, host: self.hosts.get(&name.host)? })
     }
 
-    /// The same with other settings of one node, for evidence about it, and with the links that follow from them. Whether
-    /// its signer reaches it is a question for the plan.
-    pub(crate) fn with_settings(&self, name: &NodeName, settings: Settings) -> Self {
+    /// The same with other settings of some nodes, for evidence about them, and with the links that follow from them. Whether
+    /// its signer reaches a node is a question for the plan.
+    pub(crate) fn with_settings(&self, all: Vec<(NodeName, Settings)>) -> Self {
         let mut fleet = self.clone();
-        let mut reachable = settings.clone();
-        if let Some(planned) = fleet.settings.get(name) {
-            reachable.priv_validator_laddr = planned.priv_validator_laddr.clone();
+        for (name, settings) in &all {
+            let mut reachable = settings.clone();
+            if let Some(planned) = fleet.settings.get(name) {
+                reachable.priv_validator_laddr = planned.priv_validator_laddr.clone();
+            }
+            fleet.settings.insert(name.clone(), reachable);
         }
-        fleet.settings.insert(name.clone(), reachable);
         if let Ok(links) = crate::link::links(&fleet) {
             fleet.links = links;
         }
-        fleet.settings.insert(name.clone(), settings);
+        fleet.settings.extend(all);
         fleet
     }
 

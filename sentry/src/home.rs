@@ -3,6 +3,8 @@
 //! `io::node_home` fills it in, the rules judge it. With a fleet, the settings that were read take the place of the planned
 //! ones, and every rule about plans looks at the result: so a file is judged by the same rules as the plan is.
 
+use std::sync::Arc;
+
 use crate::addrbook;
 use crate::finding::{Finding, Subject};
 use crate::fleet::{Fleet, NodeName, View};
@@ -16,8 +18,8 @@ use crate::peer::NodeId;
 pub struct Home {
     /// Whose it is.
     pub subject: Subject,
-    /// The node in the fleet, and the fleet with this home's settings in it.
-    pub of: Option<(NodeName, Fleet)>,
+    /// The node in the fleet, and the fleet with the settings of this home in it, and of all others that are looked at with it.
+    pub of: Option<(NodeName, Arc<Fleet>)>,
     /// Its configuration.
     pub config: Read,
     /// The id of its node key, or why it is not known; nothing where there is no file.
@@ -53,16 +55,12 @@ pub struct FileMode {
 }
 
 impl Home {
-    /// A home that is nothing but these two files: what a render is judged by before it is written.
-    pub fn of_text(fleet: &Fleet, view: View<'_>, line: NodeLine, config: &str, app: Option<&str>) -> Self {
+    /// A home that is nothing but these two files: what a render is judged by before it is written. [`Home::together`] comes next.
+    pub fn of_text(view: View<'_>, line: NodeLine, config: &str, app: Option<&str>) -> Self {
         let config = read(config, app, Some(line), Some(view.settings));
-        let of = config
-            .settings
-            .clone()
-            .map(|settings| (view.node.name.clone(), fleet.with_settings(&view.node.name, settings)));
         Self {
             subject: (&view.node.name).into(),
-            of,
+            of: None,
             config,
             node_key: None,
             validator_key: None,
@@ -72,14 +70,28 @@ impl Home {
         }
     }
 
+    /// Puts the settings of all these homes into the fleet: what the fleet will be once all of them are written. The names are those of
+    /// their nodes, in the same order.
+    pub fn together(fleet: &Fleet, homes: &mut [Self], names: &[NodeName]) {
+        let read = |(home, name): (&Self, &NodeName)| Some((name.clone(), home.config.settings.clone()?));
+        let fleet = Arc::new(fleet.with_settings(homes.iter().zip(names).filter_map(read).collect()));
+        for (home, name) in homes.iter_mut().zip(names) {
+            home.of = home.config.settings.is_some().then(|| (name.clone(), Arc::clone(&fleet)));
+        }
+    }
+
     /// What a rule about plans says about this node with the settings of its home; nothing without a fleet.
     pub(crate) fn as_planned(&self, check: fn(&Fleet) -> Vec<Finding>) -> Option<Vec<Finding>> {
-        let (node, fleet) = self.of.as_ref()?;
-        let own = |f: &Finding| {
-            f.subject.host.as_ref() == Some(&node.host)
-                && f.subject.chain.as_ref().is_none_or(|c| *c == node.chain)
-        };
-        Some(check(fleet).into_iter().filter(own).collect())
+        let (_, fleet) = self.of.as_ref()?;
+        Some(check(fleet).into_iter().filter(|finding| self.is_meant(finding)).collect())
+    }
+
+    /// Whether a finding is about its node.
+    pub(crate) fn is_meant(&self, finding: &Finding) -> bool {
+        let of = &finding.subject;
+        self.of.as_ref().is_some_and(|(node, _)| {
+            of.host.as_ref() == Some(&node.host) && of.chain.as_ref().is_none_or(|c| *c == node.chain)
+        })
     }
 
     /// Its node in the fleet.

@@ -51,7 +51,7 @@ mod settings;
 pub mod watch;
 mod withheld;
 
-pub use audit::{Report, audit, examine};
+pub use audit::{Report, audit, audit_homes, examine};
 pub use deployment::Deployment;
 pub use duty::{Duties, duties};
 pub use error::{FleetError, Place, Problem};

@@ -1,6 +1,7 @@
 //! Who dials whom: the edges of the graph, derived from what the settings really say.
 
 use core::fmt;
+use std::collections::BTreeMap;
 
 use crate::fleet::{Fleet, NodeName, Role};
 use crate::listen::Listen;
@@ -81,9 +82,15 @@ pub(crate) fn links(fleet: &Fleet) -> Result<Vec<Link>, Lost> {
 
 fn p2p(fleet: &Fleet) -> Vec<Link> {
     let mut links = Vec::new();
+    // Every node may name every other one: a look through all of them for each name would be a walk with three loops. The first of two
+    // that have the same id is meant, as everywhere.
+    let mut by_id = BTreeMap::new();
+    for node in fleet.nodes() {
+        by_id.entry(&node.id).or_insert(node);
+    }
     for view in fleet.views() {
         for peer in &view.settings.p2p_persistent_peers.value {
-            let to = match fleet.node_by_id(&peer.id) {
+            let to = match by_id.get(&peer.id) {
                 Some(node) => Party::Node(node.name.clone()),
                 None => Party::Outside(peer.id.clone()),
             };

@@ -166,6 +166,23 @@ impl Rule {
         (!found.is_empty()).then(|| found.into_iter().flatten().collect())
     }
 
+    /// What it finds in homes that were put together: the fleet that they make is looked at once, whatever their number.
+    pub(crate) fn look_at_homes(&self, homes: &[Home]) -> Vec<Finding> {
+        let mut found = Vec::new();
+        for check in self.checks {
+            match check {
+                Check::Planned(check) => {
+                    let fleet = homes.iter().find_map(|home| home.of.as_ref()).map(|(_, fleet)| fleet);
+                    let seen = fleet.map(|fleet| check(fleet)).unwrap_or_default();
+                    found.extend(seen.into_iter().filter(|f| homes.iter().any(|home| home.is_meant(f))));
+                }
+                Check::Home(check) => found.extend(homes.iter().flat_map(check)),
+                Check::Live(_) => {}
+            }
+        }
+        found.into_iter().map(|finding| Finding { source: Source::Home, ..finding }).collect()
+    }
+
     fn finding(&self, severity: Severity, on: impl Into<Subject>, evidence: String, fix: String) -> Finding {
         let (rule, subject, attack) = (self.name, on.into(), self.attack);
         Finding { severity, rule, source: Source::Planned, subject, evidence, attack, fix }

@@ -1,12 +1,11 @@
 //! `config.toml` and `app.toml` of a node: its own files with the settings of its role, or those settings alone, to be brought in
 //! on the host by `palisade-sentry render --home`.
 //!
-//! What comes out is read back and judged by the audit's rules before anybody sees it.
+//! What comes out is read back, and [`super::render`] has it judged by the audit's rules before anybody sees it.
 
 use palisade_sentry::home::Home;
 use palisade_sentry::node_config::{self, edit, wanted};
-use palisade_sentry::rules::Evidence;
-use palisade_sentry::{Fleet, NodeLine, Severity, View, examine};
+use palisade_sentry::{Fleet, NodeLine, View};
 
 use super::{Homes, RenderError};
 use crate::tree::{File, Part, node_unit};
@@ -15,13 +14,13 @@ use crate::tree::{File, Part, node_unit};
 const FRAGMENT: &str = "# The settings that the topology decides, rendered by `palisade render` from the fleet file. This is no whole file:\n\
                         # `palisade-sentry render FLEET --node HOST --home HOME --write` brings them into the node's own.\n";
 
-/// The files of one node.
+/// The files of one node, and its home with nothing but them: the audit's rules judge it together with all others.
 pub(super) fn files(
     fleet: &Fleet,
     view: View<'_>,
     line: NodeLine,
     homes: &Homes,
-) -> Result<Vec<File>, RenderError> {
+) -> Result<(Vec<File>, Home), RenderError> {
     let name = &view.node.name;
     let table = wanted(view, line);
     let mut texts = Vec::new();
@@ -41,11 +40,7 @@ pub(super) fn files(
     }
     let of = |file| texts.iter().find(|(f, ..)| *f == file).map(|(_, text, _)| text.as_str());
     let config = of(node_config::File::Config).unwrap_or_default();
-    let home = Home::of_text(fleet, view, line, config, of(node_config::File::App));
-    let report = examine(&Evidence { home: Some(&home), ..Evidence::default() });
-    if report.fails(Severity::Error) {
-        return Err(RenderError::Refused(report));
-    }
+    let judged = Home::of_text(view, line, config, of(node_config::File::App));
     let home =
         fleet.deployment().and_then(|d| d.software.get(&name.chain)).map(|software| software.home.as_str());
     let file = |(file, text, whole): (node_config::File, String, bool)| {
@@ -65,5 +60,5 @@ pub(super) fn files(
             whole,
         }
     };
-    Ok(texts.into_iter().map(file).collect())
+    Ok((texts.into_iter().map(file).collect(), judged))
 }

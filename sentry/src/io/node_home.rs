@@ -55,7 +55,10 @@ pub fn load(
             .map_or_else(|| Subject::host(&dir.display().to_string()), |(_, view)| (&view.node.name).into()),
         of: of.and_then(|(fleet, view)| {
             let settings = config.settings.clone()?;
-            Some((view.node.name.clone(), fleet.with_settings(&view.node.name, settings)))
+            Some((
+                view.node.name.clone(),
+                fleet.with_settings(vec![(view.node.name.clone(), settings)]).into(),
+            ))
         }),
         node_key: there(&node_key).then(|| id(&node_key)),
         validator_key: there(&validator_key).then(|| ValidatorKey { signed_to: signed_to(&state) }),

@@ -140,7 +140,10 @@ pub(crate) fn in_home(rule: &Rule, host: &str, config: &str, change: impl FnOnce
     let settings = read.settings.clone().expect("settings, because there is a plan");
     let mut home = Home {
         subject: (&view.node.name).into(),
-        of: Some((view.node.name.clone(), fleet.with_settings(&view.node.name, settings))),
+        of: Some((
+            view.node.name.clone(),
+            fleet.with_settings(vec![(view.node.name.clone(), settings)]).into(),
+        )),
         config: read,
         node_key: Some(Ok(view.node.id.clone())),
         validator_key: None,
