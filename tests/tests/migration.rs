@@ -284,3 +284,93 @@ fn goes_on(node: &mut CometNode, signer: &mut Signer) {
     signer.stop().unwrap();
     assert!(mark(signer)["height"].as_i64().unwrap() >= height);
 }
+
+/// The fleet of somebody who comes from tmkms: what its own `init` and the node's have written is read, and the draft stands up to the
+/// audit and to a render.
+#[test]
+#[ignore = "needs real nodes: tests/run"]
+fn a_fleet_is_drafted_from_what_runs() {
+    let scratch = Scratch::new().unwrap();
+    let dir = scratch.path();
+    let ran = |program: &Path, args: &[&str], code: i32| {
+        let out = Command::new(program).args(args).current_dir(dir).output().unwrap();
+        let text =
+            format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        assert_eq!(out.status.code(), Some(code), "{args:?}: {text}");
+        text
+    };
+    let tmkms = binaries::tmkms().unwrap();
+    ran(&tmkms, &["init", "kms"], 0);
+    ran(&tmkms, &["init", "-n", "cosmoshub,osmosis", "two"], 0);
+    let cometbft = binaries::cometbft().unwrap();
+    ran(&cometbft, &["init", "--home", "node"], 0);
+    let id = ran(&cometbft, &["show-node-id", "--home", "node"], 0);
+    let config = dir.join("node/config/config.toml");
+    let peers = format!("{:040x}@203.0.113.1:26656,{:040x}@198.51.100.2:26656", 1, 2);
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(config, text.replace("persistent_peers = \"\"", &format!("persistent_peers = \"{peers}\"")))
+        .unwrap();
+
+    let palisade = binaries::own("palisade").unwrap();
+    let flags = [
+        "init",
+        "--from-tmkms",
+        "kms/tmkms.toml",
+        "--node-home",
+        "node",
+        "--node-line",
+        "0.38",
+        "--monitor",
+        "mon-1",
+    ];
+    let text = ran(&palisade, &flags, 0);
+    assert!(text.contains("wrote fleet.toml"), "{text}");
+    let draft = fs::read_to_string(dir.join("fleet.toml")).unwrap();
+    for line in [
+        "id = \"cosmoshub-3\"",
+        "# Found: tmkms holds the key in ",
+        "public = [\"198.51.100.2\"]",
+        &format!("id = \"{}\"", id.trim()),
+    ] {
+        assert!(draft.contains(line), "{line} is not in\n{draft}");
+    }
+    ran(&palisade, &["sentry", "audit", "fleet.toml"], 0);
+    ran(&palisade, &["render", "fleet.toml", "--out", "tree"], 0);
+    // There it is: nothing is written over.
+    assert!(ran(&palisade, &flags, 2).contains("is there already"));
+    let two = [
+        "init",
+        "--from-tmkms",
+        "two/tmkms.toml",
+        "--node-home",
+        "node",
+        "--node-line",
+        "0.38",
+        "--out",
+        "b.toml",
+    ];
+    assert!(ran(&palisade, &two, 2).contains("signs for cosmoshub-3, osmosis-1\ntry: --chain"));
+    ran(&palisade, &[&two[..], &["--chain", "osmosis-1"]].concat(), 0);
+    ran(&palisade, &["render", "b.toml", "--out", "b"], 0);
+
+    // Horcrux of version 3, with the names that its documentation gives.
+    let horcrux = "signMode: threshold\nthresholdMode:\n  threshold: 2\n  cosigners:\n  - shardID: 1\n    p2pAddr: tcp://10.168.0.1:2222\n  \
+                   grpcTimeout: 1000ms\n  raftTimeout: 1000ms\nchainNodes:\n- privValAddr: tcp://10.168.0.10:1234\n- privValAddr: tcp://10.168.0.11:1234\ndebugAddr: \"\"\n";
+    fs::write(dir.join("config.yaml"), horcrux).unwrap();
+    let from = [
+        "init",
+        "--from-horcrux",
+        "config.yaml",
+        "--node-home",
+        "node",
+        "--node-line",
+        "0.37",
+        "--out",
+        "c.toml",
+    ];
+    // It does not say the chain, and nobody is there to be asked.
+    assert!(ran(&palisade, &from, 2).contains("try: --chain"));
+    ran(&palisade, &[&from[..], &["--chain", "c-1"]].concat(), 0);
+    ran(&palisade, &["sentry", "audit", "c.toml"], 0);
+    ran(&palisade, &["render", "c.toml", "--out", "c"], 0);
+}
