@@ -97,7 +97,7 @@ def main():
                 compared += 1
     left = sorted(set(TEMPLATES.values()) - covered - NOT_THERE)
     assert not left, f"no fleet has a file of {left}"
-    print(f"ansible/check: {compared} files of {", ".join(FLEETS)}: palisade and Ansible make the same bytes of {len(covered)} templates")
+    print(f"ansible/check: {compared} files of {' '.join(FLEETS)}: palisade and Ansible make the same bytes of {len(covered)} templates")
     return 0
 
 
