@@ -25,7 +25,8 @@ pub struct Decision {
     /// 1 propose, 2 prevote, 3 precommit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<u8>,
-    /// Of what was to be signed, in hex.
+    /// Of what was signed, in hex: in a repeat of what was signed the first time, so that the logs of several signers agree. Where nothing was
+    /// signed, of what was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sign_bytes_sha256: Option<String>,
     /// As in the metrics: `signed`, `repeated`, `refused`, `invalid`, `failed`, or `late` for what was signed but not sent.

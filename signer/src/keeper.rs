@@ -66,6 +66,8 @@ pub struct Signed {
     pub signature: Signature,
     /// The timestamp that was signed: the request's, or the stored one in a repeat.
     pub timestamp: Timestamp,
+    /// What was signed: the request's sign-bytes, or in a repeat those of the mark.
+    pub sign_bytes: Vec<u8>,
     /// Over the extension, where there is one to sign.
     pub extension_signature: Option<Signature>,
     /// Whether the same question was answered before.
@@ -228,7 +230,8 @@ impl<S: Storage> Keeper<S> {
             Err(failure) => return Answer::Fail(failure),
         };
         reached(Phase::Sign);
-        Answer::Sign(Signed { signature, timestamp, extension_signature, repeat })
+        let sign_bytes = store.mark().sign_bytes.clone();
+        Answer::Sign(Signed { signature, timestamp, sign_bytes, extension_signature, repeat })
     }
 
     /// Signs raw bytes for the chain with this index. They have no mark: what may be signed is in the permit. Leave

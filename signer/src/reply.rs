@@ -99,6 +99,7 @@ mod tests {
         Signed {
             signature: vec![1; size].into(),
             timestamp: TIMESTAMP,
+            sign_bytes: Vec::new(),
             extension_signature: Some(vec![2; size].into()),
             repeat: true,
         }

@@ -17,7 +17,11 @@ use requests::vote;
 use tempfile::TempDir;
 
 fn prevote(height: i64, block: u8) -> Sum {
-    let mut request = vote(PREVOTE, height, 0, block, 0);
+    prevote_at(height, block, 0)
+}
+
+fn prevote_at(height: i64, block: u8, seconds: i64) -> Sum {
+    let mut request = vote(PREVOTE, height, 0, block, seconds);
     request.chain_id = "akashnet-2".into();
     Sum::SignVoteRequest(request)
 }
@@ -50,7 +54,10 @@ fn every_decision_is_there_in_order_through_rotation_and_restart() {
     let path = dir.path().join("audit.log");
     let lines = || fs::read_to_string(&path).unwrap_or_default();
     signs(&mut node, 7);
-    signs(&mut node, 7);
+    // A moment later: what is given is the first signature, and so says the log.
+    assert!(
+        matches!(node.ask(prevote_at(7, 1, 9)), Sum::SignedVoteResponse(answer) if answer.error.is_none())
+    );
     assert_eq!(node.refused(prevote(7, 2)).code, 2);
     node.refused(prevote(0, 1));
     eventually("all four", || lines().lines().count() == 5);
@@ -66,6 +73,13 @@ fn every_decision_is_there_in_order_through_rotation_and_restart() {
             (line["verdict"].as_str().unwrap().into(), line["reason"].as_str().unwrap().into())
         })
         .collect();
+    let hashes: Vec<serde_json::Value> = lines()
+        .lines()
+        .skip(1)
+        .take(2)
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["sign_bytes_sha256"].clone())
+        .collect();
+    assert_eq!(hashes[0], hashes[1]);
     let expected =
         [("signed", ""), ("repeated", ""), ("refused", "conflicting_block"), ("invalid", "bad_height")];
     assert_eq!(seen, expected.map(|(verdict, reason)| (verdict.into(), reason.into())));

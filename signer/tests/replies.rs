@@ -35,6 +35,7 @@ fn signed() -> Signed {
     Signed {
         signature: vec![1; size].into(),
         timestamp: Timestamp { seconds: i64::MIN, nanos: i32::MIN },
+        sign_bytes: Vec::new(),
         extension_signature: Some(vec![2; size].into()),
         repeat: false,
     }

@@ -150,7 +150,11 @@ impl Link {
                     Answer::Fail(failure @ Failure::Paused) => ("refused", failure.name()),
                     Answer::Fail(failure) => ("failed", failure.name()),
                 };
-                (step_name(hrs.step), Some(hrs), Some(hash(request.sign_bytes())), verdict, reason)
+                let sign_bytes = match &**answer {
+                    Answer::Sign(signed) => &signed.sign_bytes[..],
+                    _ => request.sign_bytes(),
+                };
+                (step_name(hrs.step), Some(hrs), Some(hash(sign_bytes)), verdict, reason)
             }
         };
         Some(Decision {
