@@ -3,6 +3,7 @@
 //! Label sets are closed: chain ids and nodes from the configuration, types, results and reasons from enums. What is not
 //! known has no series: a height of 0 would look like a fact.
 
+pub mod cosigner;
 pub mod etcd;
 pub mod frost;
 pub mod hsm;

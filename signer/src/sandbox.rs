@@ -127,12 +127,14 @@ impl Reach {
 
     /// What a cosigner needs. It dials nobody but etcd.
     #[cfg(feature = "frost")]
-    pub fn of_cosigner(config: &crate::config::CosignerConfig) -> Self {
+    pub fn of_cosigner(config: &crate::config::CosignerConfig, source: &Path) -> Self {
         let mut reach = Self {
             read: SYSTEM.into_iter().map(PathBuf::from).collect(),
             write: [config.state_dir.clone()].into(),
             ..Self::default()
         };
+        // To be read again.
+        reach.read.insert(directory(source));
         reach.read.insert(directory(&config.identity));
         reach.secret(&config.share);
         config.passphrase.iter().for_each(|passphrase| reach.secret(passphrase));

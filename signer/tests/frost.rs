@@ -11,7 +11,8 @@ mod cosigners;
 mod requests;
 
 use std::{
-    net::TcpListener,
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
     sync::atomic::Ordering,
     thread,
     time::{Duration, Instant},
@@ -24,10 +25,11 @@ use palisade_signer::{
     frost::wire::Hello,
     guard::Reason,
     io::frost::{
-        serve::{self, Serving},
+        serve::{self, ReloadError, Serving},
         tls::{self, Identity as TlsIdentity, Timed},
     },
     keeper::{self, Failure},
+    mark::{Hrs, Mark},
 };
 use requests::{CHAIN, precommit, prevote, proposal};
 use rustls::StreamOwned;
@@ -228,4 +230,63 @@ fn the_daemon_refuses_to_start_without_its_mark_and_ends_well() {
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     assert!(child.wait().unwrap().success());
+}
+
+/// What `/metrics` of a cosigner says.
+fn scrape(cosigner: &Serving, path: &str) -> String {
+    let mut stream = TcpStream::connect(cosigner.metrics().unwrap()).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: c\r\nConnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+fn says(cosigner: &Serving, line: &str) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !scrape(cosigner, "/metrics").contains(line) {
+        assert!(Instant::now() < end, "{line} is not in {}", scrape(cosigner, "/metrics"));
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_cosigner_tells_what_it_does_and_takes_another_list_of_signers() {
+    let stage = Stage::set(2, 3);
+    let mut config = stage.cosigner_config(1, port());
+    config.metrics = Some(port());
+    serve::floor(&config, CHAIN, Mark::floor(Hrs::whole_height(0))).unwrap();
+    let told = serve::open(&config).unwrap().serve().unwrap();
+    let others: Vec<Serving> = (2..=3).map(|id| stage.cosigner(id, port())).collect();
+    let addresses: Vec<_> = std::iter::once(&told).chain(&others).map(Serving::listen).collect();
+    let mut signer = stage.signer("state", &addresses);
+    let connected = format!("palisade_signer_cosigner_signer_connected{{signer=\"{}\"}} ", config.signers[0]);
+    says(&told, &format!("{connected}1\n"));
+    // The signer may think of the two others first, until its end of the link is up as well.
+    let at = |height: i64| format!("palisade_signer_cosigner_last_height{{chain_id=\"{CHAIN}\"}} {height}\n");
+    let asked = (1..600).find(|height| {
+        signed(&mut signer, &precommit(*height, 0, 1, 0));
+        thread::sleep(Duration::from_millis(50));
+        scrape(&told, "/metrics").contains(&at(*height))
+    });
+    let last = asked.expect("it is asked once it is there");
+    assert!(
+        scrape(&told, "/metrics").contains("palisade_signer_cosigner_requests_total{verdict=\"share\"} ")
+    );
+    assert!(scrape(&told, "/readyz").ends_with("\r\nok\n"));
+
+    // The pin of somebody else, and the signer is out at once; the two others are enough.
+    let mut new = config.clone();
+    new.signers = vec![PrivateKey::from_seed(&[7; 32]).public()];
+    told.reload(&new).unwrap();
+    says(&told, &format!("{connected}0\n"));
+    signed(&mut signer, &precommit(last + 1, 0, 1, 0));
+    assert!(scrape(&told, "/metrics").contains(&at(last)));
+    // What is read at the start only is not taken, and changes nothing.
+    let mut moved = config.clone();
+    moved.chains.push("another".into());
+    assert!(matches!(told.reload(&moved), Err(ReloadError::Restart)));
+    says(&told, "palisade_signer_cosigner_reloads_total{result=\"refused\"} 1\n");
+    // And back in.
+    told.reload(&config).unwrap();
+    says(&told, &format!("{connected}1\n"));
 }

@@ -128,15 +128,23 @@ pub(super) fn cosign(path: &Path, log_format: LogFormat) -> Result<ExitCode, Fai
         use tokio::signal::unix::{SignalKind, signal};
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hangup = signal(SignalKind::hangup())?;
         let failure =
             |error: serve::ServeError| Failure { code: 2, remedy: error.remedy(path), error: error.into() };
         let ready = serve::open(&config).map_err(failure)?;
         // No thread of ours runs yet: each inherits the walls.
-        harden::around(Reach::of_cosigner(&config), true, true);
+        harden::around(Reach::of_cosigner(&config, path), true, true);
         let serving = ready.serve().map_err(failure)?;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hangup.recv() => match load(path) {
+                    // Why it is not taken is in the log.
+                    Ok(new) => drop(serving.reload(&new)),
+                    Err(failure) => tracing::error!(error = %format!("{:#}", failure.error), "the configuration cannot be read"),
+                },
+            }
         }
         drop(serving);
         Ok(ExitCode::SUCCESS)

@@ -18,6 +18,7 @@ use crate::mark::MAX_CHAIN_ID;
 #[serde(deny_unknown_fields)]
 struct Raw {
     listen: SocketAddr,
+    metrics: Option<SocketAddr>,
     state_dir: PathBuf,
     identity: PathBuf,
     share: Option<PathBuf>,
@@ -35,6 +36,8 @@ struct Raw {
 pub struct CosignerConfig {
     /// Where signers connect to.
     pub listen: SocketAddr,
+    /// Where `/metrics`, `/livez` and `/readyz` are; nowhere, if it is not said.
+    pub metrics: Option<SocketAddr>,
     /// Where its marks live.
     pub state_dir: PathBuf,
     /// Its TLS identity.
@@ -86,6 +89,7 @@ impl CosignerConfig {
         Ok(Self {
             store,
             listen: raw.listen,
+            metrics: raw.metrics,
             state_dir: dir.join(raw.state_dir),
             identity: dir.join(raw.identity),
             share: source("share", dir, ["share", "credential"], raw.share, raw.credential)?,

@@ -100,6 +100,11 @@ impl<S: Storage> Cosigner<S> {
         self.share.group()
     }
 
+    /// Where it stands on each chain.
+    pub fn marks(&self) -> impl Iterator<Item = (&str, &Mark)> {
+        self.stores.iter().map(|(chain_id, store)| (chain_id.as_str(), store.mark()))
+    }
+
     /// Where it stands on a chain.
     pub fn mark(&self, chain_id: &str) -> Option<&Mark> {
         Some(self.stores.get(chain_id)?.mark())

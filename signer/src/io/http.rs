@@ -17,7 +17,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::oneshot;
 use tracing::warn;
 
-use crate::io::status::Status;
+/// What the endpoints tell.
+pub(crate) trait Tells: Send + Sync + 'static {
+    /// `/metrics`.
+    fn exposition(&self) -> String;
+    /// What is not as it should be; `/readyz` is good without any.
+    fn troubles(&self) -> Vec<String>;
+}
 
 /// The endpoints' thread; it ends when this is dropped.
 pub(crate) struct Endpoints {
@@ -29,7 +35,7 @@ pub(crate) struct Endpoints {
 
 impl Endpoints {
     /// Serves on a bound listener.
-    pub(crate) fn start(listener: TcpListener, status: Arc<Status>) -> std::io::Result<Self> {
+    pub(crate) fn start(listener: TcpListener, status: Arc<impl Tells>) -> std::io::Result<Self> {
         listener.set_nonblocking(true)?;
         let (stop, stopped) = oneshot::channel();
         let (ready, is_ready) = mpsc::sync_channel(1);
@@ -57,7 +63,7 @@ impl Drop for Endpoints {
 
 async fn serve(
     listener: TcpListener,
-    status: Arc<Status>,
+    status: Arc<impl Tells>,
     mut stopped: oneshot::Receiver<()>,
     ready: &mpsc::SyncSender<std::io::Result<()>>,
 ) {
@@ -81,7 +87,7 @@ async fn serve(
         let status = Arc::clone(&status);
         tokio::spawn(async move {
             let service = service_fn(move |request| {
-                let response = respond(&request, &status);
+                let response = respond(&request, &*status);
                 async move { Ok::<_, Infallible>(response) }
             });
             let connection = http1::Builder::new()
@@ -94,7 +100,7 @@ async fn serve(
     }
 }
 
-fn respond(request: &Request<Incoming>, status: &Status) -> Response<Full<Bytes>> {
+fn respond(request: &Request<Incoming>, status: &impl Tells) -> Response<Full<Bytes>> {
     let (code, kind, body) = match (request.method(), request.uri().path()) {
         (&Method::GET, "/metrics") => (StatusCode::OK, "text/plain; version=0.0.4", status.exposition()),
         (&Method::GET, "/livez") => (StatusCode::OK, "text/plain", "ok\n".into()),

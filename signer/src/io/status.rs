@@ -13,7 +13,7 @@ use comet::consensus::PublicKey;
 use crate::{
     config::Backend,
     doppelganger::Standing,
-    io::{desk::Desk, doppelganger::Gate, link::LinkHandle},
+    io::{desk::Desk, doppelganger::Gate, http, link::LinkHandle},
     keeper::Brake,
     key::Health,
     latency::Latency,
@@ -153,6 +153,16 @@ impl LinkStatus {
 }
 
 // === impl Status ===
+
+impl http::Tells for Status {
+    fn exposition(&self) -> String {
+        Self::exposition(self)
+    }
+
+    fn troubles(&self) -> Vec<String> {
+        Self::troubles(self)
+    }
+}
 
 impl Status {
     pub(crate) fn new(metrics: Arc<Metrics>) -> Self {

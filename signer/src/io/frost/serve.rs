@@ -6,54 +6,41 @@
 use std::{
     collections::BTreeMap,
     io,
-    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
 use comet::consensus::PublicKey;
-use rand_core::OsRng;
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use thiserror::Error;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, info};
 
 use crate::{
     config::CosignerConfig,
     frost::{
-        cosigner::{Cosigner, Denied},
-        nonces::Pending,
+        cosigner::Cosigner,
         share::{Share, ShareError},
-        wire::{Answer, Ask, Hello, VERSION},
     },
     io::{
         frost::{
             agreed::Agreement,
-            tls::{self, Identity, Timed, TlsError},
+            hall::Hall,
+            talk::{ANSWER, Room, Seat, Shared, talk},
+            tls::{Identity, TlsError},
         },
+        http::{Endpoints, Tells},
         key::{
             sealed::{self, SealedError},
             source,
         },
-        store_file::{self, LockedFile, StateFileError},
+        store_file::{self, StateFileError},
     },
     mark::{Identity as Owner, Mark},
-    slots::Slots,
+    metrics::cosigner::CosignerMetrics,
     store::Store,
 };
-
-/// Handshake and first words.
-const GREETING: Duration = Duration::from_secs(3);
-/// A signer says something every 3 s; after this long it is gone.
-const IDLE: Duration = Duration::from_secs(12);
-/// Writing an answer.
-const ANSWER: Duration = Duration::from_secs(3);
-/// Connections at once. Who is not a pinned signer is out after the handshake.
-const CONNECTIONS: usize = 32;
 
 /// Why a cosigner does not start.
 #[derive(Debug, Error)]
@@ -97,20 +84,25 @@ pub enum ServeError {
     Shared(#[from] crate::io::shared_state::SharedStateError),
 }
 
-type Shared = Mutex<Seat>;
-
-/// What only one connection has at a time.
-struct Seat {
-    cosigner: Cosigner<Slots<LockedFile>>,
-    agreement: Agreement,
+/// Why a configuration is not taken while a cosigner runs.
+#[derive(Debug, Error)]
+pub enum ReloadError {
+    /// More is changed than can be.
+    #[error("more than signers is changed: the rest is read at the start only")]
+    Restart,
+    /// TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// Everything open and bound; no thread runs yet.
 pub struct Ready {
+    config: CosignerConfig,
     cosigner: Arc<Shared>,
-    tls: Arc<ServerConfig>,
-    listener: TcpListener,
+    metrics: CosignerMetrics,
+    hall: Hall,
     listen: SocketAddr,
+    endpoints: Option<TcpListener>,
 }
 
 /// A cosigner at work. Dropping it stops it, and hangs up on everybody.
@@ -118,14 +110,14 @@ pub struct Serving {
     listen: SocketAddr,
     hall: Arc<Hall>,
     thread: Option<thread::JoinHandle<()>>,
+    config: Mutex<CosignerConfig>,
+    metrics: CosignerMetrics,
+    /// Address and thread of the metrics.
+    endpoints: Option<(SocketAddr, Endpoints)>,
 }
 
-/// The door and who is inside.
-struct Hall {
-    listener: TcpListener,
-    closed: AtomicBool,
-    guests: Mutex<BTreeMap<u64, TcpStream>>,
-}
+/// What scrapes see.
+struct Told(CosignerMetrics);
 
 /// Reads the share of a configuration.
 pub fn share(config: &CosignerConfig) -> Result<Share, ServeError> {
@@ -162,21 +154,27 @@ pub fn open(config: &CosignerConfig) -> Result<Ready, ServeError> {
         stores.insert(chain_id.clone(), Store::new(last, slots));
     }
     let identity = Identity::open(&config.identity)?;
-    let tls = tls::server(&identity, &config.signers)?;
-    let failed = |source| ServeError::Listen { address: config.listen, source };
-    let listener = TcpListener::bind(config.listen).map_err(failed)?;
-    let listen = listener.local_addr().map_err(failed)?;
+    let bind = |address| {
+        let bound = TcpListener::bind(address).and_then(|bound| Ok((bound.local_addr()?, bound)));
+        bound.map_err(|source| ServeError::Listen { address, source })
+    };
+    let (listen, listener) = bind(config.listen)?;
+    let endpoints = config.metrics.map(bind).transpose()?.map(|(_, listener)| listener);
     let (id, group) = (share.id(), share.group());
     info!(
         cosigner = id, %listen, public_key = %group.public_key(), threshold = group.threshold(),
         of = group.ids().len(), group = group.fingerprint(), pin = %identity.public(), "cosigner opened"
     );
+    let hall = Hall::new(listener, identity, &config.signers)?;
+    let metrics = CosignerMetrics::new(env!("CARGO_PKG_VERSION"), id, &group.fingerprint().to_string());
     #[cfg(feature = "etcd")]
     let agreement = Agreement::new(config, &share)?;
     #[cfg(not(feature = "etcd"))]
     let agreement = Agreement::new(config, &share);
-    let seat = Seat { cosigner: Cosigner::new(share, stores), agreement };
-    Ok(Ready { cosigner: Arc::new(Mutex::new(seat)), tls, listener, listen })
+    let cosigner = Cosigner::new(share, stores);
+    cosigner.marks().for_each(|(chain_id, mark)| metrics.stands(chain_id, mark.hrs));
+    let cosigner = Arc::new(Mutex::new(Seat { cosigner, agreement }));
+    Ok(Ready { config: config.clone(), cosigner, metrics, hall, listen, endpoints })
 }
 
 // === impl Ready ===
@@ -184,13 +182,19 @@ pub fn open(config: &CosignerConfig) -> Result<Ready, ServeError> {
 impl Ready {
     /// Starts to serve.
     pub fn serve(self) -> Result<Serving, ServeError> {
-        let Self { cosigner, tls, listener, listen } = self;
-        let (closed, guests) = (AtomicBool::new(false), Mutex::default());
-        let hall = Arc::new(Hall { listener, closed, guests });
-        let inside = Arc::clone(&hall);
+        let Self { config, cosigner, metrics, hall, listen, endpoints } = self;
+        let endpoints = endpoints
+            .map(|listener| {
+                let address = listener.local_addr()?;
+                Ok((address, Endpoints::start(listener, Arc::new(Told(metrics.clone())))?))
+            })
+            .transpose()
+            .map_err(ServeError::Thread)?;
+        let hall = Arc::new(hall);
+        let room = Arc::new(Room { cosigner, hall: Arc::clone(&hall), metrics: metrics.clone() });
         let accept = move || {
-            for (number, stream) in (0u64..).zip(inside.listener.incoming()) {
-                if inside.closed.load(Ordering::SeqCst) {
+            for (number, stream) in (0u64..).zip(room.hall.listener.incoming()) {
+                if room.hall.is_closed() {
                     return;
                 }
                 let Ok(stream) = stream else {
@@ -198,105 +202,40 @@ impl Ready {
                     thread::sleep(Duration::from_millis(50));
                     continue;
                 };
-                if !inside.enter(number, &stream) {
+                if !room.hall.enter(number, &stream) {
                     continue;
                 }
-                let (cosigner, tls, hall) = (Arc::clone(&cosigner), Arc::clone(&tls), Arc::clone(&inside));
+                let inside = Arc::clone(&room);
                 let talk = move || {
                     let peer = stream.peer_addr().map_or_else(|_| "?".into(), |address| address.to_string());
-                    if let Err(error) = talk(&cosigner, tls, stream, &peer) {
+                    if let Err(error) = talk(&inside, number, stream, &peer) {
                         debug!(peer, %error, "signer gone");
                     }
-                    hall.leave(number);
+                    inside.hall.leave(number);
                 };
                 if thread::Builder::new().name("signer".into()).spawn(talk).is_err() {
-                    inside.leave(number);
+                    room.hall.leave(number);
                 }
             }
         };
         let thread =
             thread::Builder::new().name("accept".into()).spawn(accept).map_err(ServeError::Thread)?;
-        Ok(Serving { listen, hall, thread: Some(thread) })
+        Ok(Serving { listen, hall, thread: Some(thread), config: Mutex::new(config), metrics, endpoints })
     }
 }
 
-impl Hall {
-    fn guests(&self) -> MutexGuard<'_, BTreeMap<u64, TcpStream>> {
-        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
+impl Tells for Told {
+    fn exposition(&self) -> String {
+        self.0.text()
     }
 
-    fn enter(&self, number: u64, stream: &TcpStream) -> bool {
-        let mut guests = self.guests();
-        let Ok(handle) = stream.try_clone() else { return false };
-        let room = guests.len() < CONNECTIONS;
-        if room {
-            guests.insert(number, handle);
-        }
-        room
+    fn troubles(&self) -> Vec<String> {
+        let stopped = self.0.stopped.with_label_values::<&str>(&[]).get() != 0;
+        stopped
+            .then(|| "no share is given any more: a mark could not be made durable".into())
+            .into_iter()
+            .collect()
     }
-
-    fn leave(&self, number: u64) {
-        self.guests().remove(&number);
-    }
-}
-
-/// One signer, until it goes.
-fn talk(cosigner: &Shared, tls: Arc<ServerConfig>, stream: TcpStream, peer: &str) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let connection = ServerConnection::new(tls).map_err(io::Error::other)?;
-    let mut link = StreamOwned::new(connection, Timed::new(stream, Instant::now() + GREETING));
-    let (mut pending, hello) = {
-        let Seat { cosigner, .. } = &*lock(cosigner);
-        let pending = cosigner.promise(&mut OsRng);
-        let (id, group) = (cosigner.id().into(), cosigner.group().fingerprint());
-        let hello = Hello { version: VERSION, id, group, commitments: pending.public() };
-        (pending, hello)
-    };
-    // The first write ends the handshake: nobody hears this but a pinned signer.
-    tls::send(&mut link, &hello)?;
-    info!(peer, "signer connected");
-    loop {
-        link.sock.until(Instant::now() + IDLE);
-        let Ask { package } = tls::receive(&mut link)?;
-        let answer = match package.is_empty() {
-            true => Answer::default(),
-            false => answer(&mut lock(cosigner), &mut pending, &package, peer),
-        };
-        link.sock.until(Instant::now() + ANSWER);
-        tls::send(&mut link, &answer)?;
-    }
-}
-
-fn answer(
-    Seat { cosigner, agreement }: &mut Seat,
-    pending: &mut Pending,
-    package: &[u8],
-    peer: &str,
-) -> Answer {
-    let given = cosigner.sign(pending, package, &mut |chain_id, request| agreement.check(chain_id, request));
-    *pending = cosigner.promise(&mut OsRng);
-    let commitments = pending.public();
-    match given {
-        Ok(given) => {
-            debug!(peer, repeat = given.repeat, "share given");
-            Answer { share: given.share, denied: String::new(), commitments }
-        }
-        Err(denied) => {
-            match &denied {
-                Denied::Refused(refusal) if refusal.reason.is_double_sign() => {
-                    error!(peer, reason = denied.name(), %refusal, "double sign prevented");
-                }
-                Denied::Persist(_) | Denied::Stopped => error!(peer, %denied, "no share given"),
-                _ => warn!(peer, reason = denied.name(), %denied, "no share given"),
-            }
-            Answer { share: Vec::new(), denied: denied.to_string(), commitments }
-        }
-    }
-}
-
-fn lock(cosigner: &Shared) -> MutexGuard<'_, Seat> {
-    // A panic in there came before a share left; the store knows what is durable.
-    cosigner.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 // === impl Serving ===
@@ -306,22 +245,43 @@ impl Serving {
     pub fn listen(&self) -> SocketAddr {
         self.listen
     }
+
+    /// Where the metrics are.
+    pub fn metrics(&self) -> Option<SocketAddr> {
+        self.endpoints.as_ref().map(|(address, _)| *address)
+    }
+
+    /// Takes another list of signers from the configuration; refuses one that differs in anything else.
+    pub fn reload(&self, new: &CosignerConfig) -> Result<(), ReloadError> {
+        let mut config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = CosignerConfig { signers: config.signers.clone(), ..new.clone() } == *config;
+        let done = match same {
+            true => self.hall.admit(&new.signers).map_err(ReloadError::from),
+            false => Err(ReloadError::Restart),
+        };
+        match &done {
+            Ok(()) => {
+                info!(signers = new.signers.len(), "configuration read again");
+                *config = new.clone();
+            }
+            Err(error) => error!(%error, "the configuration is not taken; the old one stays"),
+        }
+        let result = if done.is_ok() { "taken" } else { "refused" };
+        self.metrics.reloads.with_label_values(&[result]).inc();
+        done
+    }
 }
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        self.hall.closed.store(true, Ordering::SeqCst);
-        // Wakes the one that accepts; connecting to it would need leave of landlock.
-        let _ = rustix::net::shutdown(&self.hall.listener, rustix::net::Shutdown::Both);
+        self.hall.close();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-        for guest in self.hall.guests().values() {
-            let _ = guest.shutdown(Shutdown::Both);
-        }
+        self.hall.empty();
         // Whoever is being answered is waited for: a mark that is being written is written.
         let end = Instant::now() + ANSWER;
-        while !self.hall.guests().is_empty() && Instant::now() < end {
+        while !self.hall.is_empty() && Instant::now() < end {
             thread::sleep(Duration::from_millis(2));
         }
     }

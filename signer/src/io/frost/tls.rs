@@ -19,7 +19,7 @@ use comet::{
 use rand_core::OsRng;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, ServerConfig,
-    SignatureScheme,
+    ServerConnection, SignatureScheme,
     client::{
         AlwaysResolvesClientRawPublicKeys, Resumption,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -120,6 +120,12 @@ pub fn client(identity: &Identity, cosigner: PublicKey) -> Result<Arc<ClientConf
     config.resumption = Resumption::disabled();
     config.enable_sni = false;
     Ok(Arc::new(config))
+}
+
+/// Whose connection this is, once the handshake is over.
+pub fn peer(connection: &ServerConnection) -> Option<PublicKey> {
+    let spki = connection.peer_certificates()?.first()?;
+    PublicKey::from_bytes(spki.strip_prefix(&PUBLIC[..])?).ok()
 }
 
 /// A name for a protocol that wants one; nobody looks at it.
