@@ -150,6 +150,7 @@ fn part_of_program(target: &str) -> Option<Part> {
         "/usr/local/bin/palisade-signer" => Some(Part::Signer),
         "/usr/local/bin/palisade-monitor" => Some(Part::Monitor),
         "/usr/local/bin/palisade-sentry" => Some(Part::Watch),
+        "/usr/local/bin/etcd" => Some(Part::Etcd),
         node if node.starts_with("/opt/palisade/nodes/") || node.contains("/cosmovisor/") => Some(Part::Node),
         _ => None,
     }
@@ -160,6 +161,7 @@ fn part_of_unit(unit: &str) -> Option<Part> {
     match unit {
         "palisade-monitor.service" => Some(Part::Monitor),
         "palisade-sentry-watch.service" => Some(Part::Watch),
+        "palisade-etcd.service" => Some(Part::Etcd),
         "prometheus.service" | "prometheus-alertmanager.service" => Some(Part::Prometheus),
         node if node.starts_with("palisade-node@") => Some(Part::Node),
         _ => None,
@@ -171,9 +173,10 @@ fn book(part: Part) -> Option<&'static str> {
     match part {
         Part::Node => Some("palisade.kit.nodes"),
         Part::Signer => Some("palisade.kit.signers"),
+        Part::Etcd => Some("palisade.kit.etcd"),
         Part::Monitor | Part::Watch | Part::Prometheus => Some("palisade.kit.monitors"),
         // The system's part comes with everything that stands on it.
-        Part::Host | Part::Etcd => None,
+        Part::Host => None,
     }
 }
 
@@ -219,6 +222,8 @@ mod tests {
         assert_eq!(plan(&["/etc/monitor.toml"], &[monitor]).playbook(&tree), "palisade.kit.monitors");
         assert_eq!(plan(&[node], &["palisade-node@c.service"]).playbook(&tree), "palisade.kit.nodes");
         assert_eq!(plan(&[], &[]).playbook(&tree), "palisade.kit.signers", "a signer to be started");
+        let etcd = plan(&["/usr/local/bin/etcd"], &["palisade-etcd.service"]);
+        assert_eq!(etcd.playbook(&tree), "palisade.kit.etcd");
         for (changes, restarts) in [
             (vec!["/etc/firewall"], vec![]),
             (vec!["/etc/monitor.toml", "/etc/firewall"], vec![monitor]),

@@ -4,6 +4,7 @@
 mod chain;
 mod fleet_file;
 mod operator;
+mod shared;
 mod world;
 
 use std::collections::BTreeMap;
@@ -38,7 +39,7 @@ pub struct DeployedFleet {
 }
 
 impl DeployedFleet {
-    /// Boots the hosts and starts the rest of the world. What a host is follows from its name: `sentry1`, `val1`, `signer1`, `signer2`, `mon1`.
+    /// Boots the hosts and starts the rest of the world. What a host is follows from its name: `sentry1`, `val1`, `signer1`, `signer2`, `mon1`, `etcd1`.
     ///
     /// # Errors
     /// A host does not come up, or a program is missing.
@@ -112,31 +113,7 @@ impl DeployedFleet {
     /// Validator node, signer and standby as `render` writes them, without Ansible: what a move needs and no more.
     pub fn install_by_hand(&self) -> Result<()> {
         self.must(0, &["render", "fleet.toml", "--out", "tree"])?;
-        let peer = fs::read_to_string(self.dir.join("world-peer"))?;
-        let home = self.dir.join("val1");
-        fs::create_dir_all(home.join("config"))?;
-        fs::copy(self.dir.join("genesis.json"), home.join("config/genesis.json"))?;
-        fs::copy(self.dir.join("val1.node_key.json"), home.join("config/node_key.json"))?;
-        fs::copy(self.dir.join("bin/cometbft"), home.join("cometbft"))?;
-        let config = format!(
-            "proxy_app = \"kvstore\"\npriv_validator_laddr = \"tcp://{at}:26659\"\n[rpc]\nladdr = \"tcp://{at}:26657\"\n\
-             [p2p]\nladdr = \"tcp://{at}:26656\"\npersistent_peers = \"{peer}\"\naddr_book_strict = false\npex = false\n\
-             [consensus]\ntimeout_commit = \"1s\"\n",
-            at = self.inner("val1")
-        );
-        fs::write(home.join("config/config.toml"), config)?;
-        self.put("val1", &home, "/srv/")?;
-        let start = [
-            "systemd-run",
-            "--unit=node",
-            "-p",
-            "Restart=always",
-            "/srv/val1/cometbft",
-            "start",
-            "--home",
-            "/srv/val1",
-        ];
-        self.hosts.run("val1", &start)?;
+        self.node_by_hand("val1")?;
         for host in ["signer1", "signer2"] {
             let script = "useradd --system --home-dir /var/lib/palisade-signer --shell /usr/sbin/nologin palisade-signer; \
                 mkdir -p /etc/palisade/signer/keys /usr/local/lib/systemd/system; \
@@ -155,6 +132,36 @@ impl DeployedFleet {
         }
         self.make_mark("signer1")?;
         self.hosts.run("signer1", &["systemctl", "enable", "--now", "palisade-signer"]).map(drop)
+    }
+
+    /// A node that waits for its signer, without Ansible.
+    fn node_by_hand(&self, host: &str) -> Result<()> {
+        let peer = fs::read_to_string(self.dir.join("world-peer"))?;
+        let home = self.dir.join(host);
+        fs::create_dir_all(home.join("config"))?;
+        fs::copy(self.dir.join("genesis.json"), home.join("config/genesis.json"))?;
+        fs::copy(self.dir.join(format!("{host}.node_key.json")), home.join("config/node_key.json"))?;
+        fs::copy(self.dir.join("bin/cometbft"), home.join("cometbft"))?;
+        let config = format!(
+            "proxy_app = \"kvstore\"\npriv_validator_laddr = \"tcp://{at}:26659\"\n[rpc]\nladdr = \"tcp://{at}:26657\"\n\
+             [p2p]\nladdr = \"tcp://{at}:26656\"\npersistent_peers = \"{peer}\"\naddr_book_strict = false\npex = false\n\
+             [consensus]\ntimeout_commit = \"1s\"\n",
+            at = self.inner(host)
+        );
+        fs::write(home.join("config/config.toml"), config)?;
+        self.put(host, &home, "/srv/")?;
+        let dir = format!("/srv/{host}");
+        let start = [
+            "systemd-run",
+            "--unit=node",
+            "-p",
+            "Restart=always",
+            &format!("{dir}/cometbft"),
+            "start",
+            "--home",
+            &dir,
+        ];
+        self.hosts.run(host, &start).map(drop)
     }
 
     /// The first mark of a new chain.

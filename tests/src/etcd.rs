@@ -20,6 +20,16 @@ pub enum Line {
     V3_6,
 }
 
+impl Line {
+    /// Its program among those of `tests/run nodes`.
+    pub fn program(self) -> &'static str {
+        match self {
+            Self::V3_5 => "etcd-v3.5",
+            Self::V3_6 => "etcd-v3.6",
+        }
+    }
+}
+
 /// How a program is started where a member is.
 pub type Place = Box<dyn Fn(&Path) -> Command + Send>;
 
@@ -107,10 +117,7 @@ impl Cluster {
     pub fn start_member(&mut self, at: usize, of: &[usize], state: &str) -> Result<()> {
         let initial: Vec<String> =
             of.iter().map(|at| format!("{}={}", self.members[*at].name, self.members[*at].peer)).collect();
-        let program = binaries::node(match self.line {
-            Line::V3_5 => "etcd-v3.5",
-            Line::V3_6 => "etcd-v3.6",
-        })?;
+        let program = binaries::node(self.line.program())?;
         let [ca, cert, key] = ["ca.pem", "member.pem", "member.key"].map(|name| self.dir.join(name));
         let member = &mut self.members[at];
         let mut command = (member.place)(&program);

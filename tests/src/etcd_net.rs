@@ -12,6 +12,7 @@ use comet::key::PrivateKey;
 use rand_core::OsRng;
 use serde_json::{Value, json};
 
+use crate::binaries;
 use crate::comet_node::{CometNode, Plan, Validator, network};
 use crate::etcd::{Cluster, Line, Place};
 use crate::netns::Internet;
@@ -24,6 +25,8 @@ use crate::signer_process::Signer;
 pub const CHAIN: &str = "palisade-three";
 /// Signers, nodes, members: three of each.
 const THREE: usize = 3;
+/// In a signer's directory: by how much its wall clock is off.
+const CLOCK: &str = "clock";
 /// How long anything may take on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -74,8 +77,9 @@ impl Net {
             let [to_signer, to_node] =
                 ["recorder", "node"].map(|name| Endpoint::Unix(dir.path().join(format!("{name}{at}.sock"))));
             let of = (CHAIN, &[to_signer.url()][..], &*cluster.store("signer"));
-            let inside = internet.inside(&format!("s{at}"));
-            let signer = Signer::with_same_key(&dir.path().join(format!("signer{at}")), of, &key, inside)?;
+            let home = dir.path().join(format!("signer{at}"));
+            let inside = [internet.inside(&format!("s{at}")), own_clock(&home)?].concat();
+            let signer = Signer::with_same_key(&home, of, &key, inside)?;
             recorders.push(Recorder::start(CHAIN, signer.key.clone(), &to_signer, to_node.clone(), 0)?);
             validators.push(Validator::Remote(signer.key.clone(), to_node.url()));
             signers.push(signer);
@@ -113,6 +117,21 @@ impl Net {
     /// A test's own files.
     pub fn dir(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// Puts a signer's wall clock off by so much, `+1d` or `-3h`, within a second.
+    pub fn set_clock(&self, at: usize, off: &str) -> Result<()> {
+        Ok(std::fs::write(self.signers[at].dir().join(CLOCK), off)?)
+    }
+
+    /// The year by a signer's clock, as its log has it.
+    pub fn year(&self, at: usize) -> Result<u64> {
+        // Something to say.
+        self.signers[at].signal(rustix::process::Signal::HUP)?;
+        std::thread::sleep(Duration::from_millis(50));
+        let log = std::fs::read_to_string(self.signers[at].dir().join("signer.log"))?;
+        let mut years = log.lines().filter_map(|line| line.get(..4)?.parse().ok());
+        years.next_back().context("nothing in its log has a date")
     }
 
     /// The chain's height.
@@ -214,6 +233,21 @@ impl Net {
         let nodes = self.nodes.iter().map(CometNode::tail);
         signers.chain(nodes).collect::<Vec<_>>().join("\n---\n")
     }
+}
+
+/// What a signer is run by to have a wall clock that can be put forward and back. Monotonic clocks have no reason to jump.
+fn own_clock(home: &Path) -> Result<Vec<String>> {
+    std::fs::create_dir_all(home)?;
+    std::fs::write(home.join(CLOCK), "+0")?;
+    let library = binaries::node("libfaketime")?.canonicalize()?;
+    Ok(vec![
+        "env".into(),
+        format!("LD_PRELOAD={}", library.display()),
+        format!("FAKETIME_TIMESTAMP_FILE={}", home.join(CLOCK).display()),
+        "FAKETIME_CACHE_DURATION=1".into(),
+        "FAKETIME_DONT_FAKE_MONOTONIC=1".into(),
+        "DONT_FAKE_MONOTONIC=1".into(),
+    ])
 }
 
 fn member(at: usize) -> String {

@@ -1,8 +1,8 @@
 //! Three signers and three real nodes with one validator's key, and everything that happens to their etcd: no height, round and step
 //! is ever signed in two ways, and the validator goes on signing.
 //!
-//! What cannot be had here: a jump of the wall clock, which would be the whole machine's; a member comes back with a monotonic clock a
-//! day ahead instead. Neither etcd's transactions nor the signers look at the wall clock.
+//! The signers' wall clocks jump while they run. A member's cannot be made to, since its program asks the kernel and no library: it comes
+//! back with a monotonic clock a day ahead instead, which is the one that Raft counts its ticks by.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::process::Command;
@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 
 use palisade_tests::etcd::Line;
 use palisade_tests::etcd_net::{Net, place};
+use palisade_tests::process::until;
+
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn sleep(seconds: u64) {
     std::thread::sleep(Duration::from_secs(seconds));
@@ -43,7 +46,21 @@ fn through(net: &mut Net, name: &str, fault: impl FnOnce(&mut Net)) {
 #[ignore = "needs real etcd and root: tests/run"]
 fn no_fault_of_etcd_makes_two_signatures_or_keeps_signers_from_signing() {
     let mut net = Net::set(Line::V3_6, "500ms").unwrap();
-    through(&mut net, "nothing", |_| sleep(3));
+    through(
+        &mut net,
+        "signers' wall clocks a day ahead, a day behind, ten years ahead, and right again",
+        |net| {
+            for (at, off) in ["+1d", "-1d", "+10y"].into_iter().enumerate() {
+                net.set_clock(at, off).unwrap();
+            }
+            until("a log of the years to come", LIMIT, || {
+                Ok((net.year(2)? >= net.year(1)? + 9).then_some(()))
+            })
+            .unwrap();
+            (0..3).for_each(|at| net.set_clock(at, "+0").unwrap());
+            until("a log of today", LIMIT, || Ok((net.year(2)? <= net.year(1)? + 1).then_some(()))).unwrap();
+        },
+    );
     through(&mut net, "leader killed", |net| {
         let leader = net.cluster.leader().unwrap();
         net.cluster.kill(leader).unwrap();

@@ -126,6 +126,22 @@ fn blocks_while_cosigners_die(line: Line, shared: Option<&Cluster>) {
         palisade_tests::process::until("the cosigner is back", LIMIT, || up(&signer)).unwrap();
     }
     rules_ask_for_what_there_is(&signer);
+    if shared.is_some() {
+        // Bound to another cluster than the one that answers, as after a backup came back there: nothing it says is an agreement.
+        let pin = dir.join("state-1/etcd.cluster");
+        let own = std::fs::read_to_string(&pin).unwrap();
+        cosigners[0].take().unwrap().kill().unwrap();
+        std::fs::write(&pin, "0123456789abcdef\n").unwrap();
+        let bound = cosigner(&dir, 1);
+        palisade_tests::process::until("a share that is not given", LIMIT, || {
+            let said = bound.output()?;
+            Ok(said.contains("this signer is bound to cluster 0123456789abcdef").then_some(()))
+        })
+        .unwrap();
+        height = node.reach(height + 4, LIMIT).unwrap();
+        std::fs::write(&pin, own).unwrap();
+        cosigners[0] = Some(bound);
+    }
     for id in 1..=COSIGNERS {
         let pin = std::fs::read_to_string(dir.join(format!("state-{id}/etcd.cluster")));
         assert_eq!(pin.is_ok_and(|pin| pin.trim().len() == 16), shared.is_some(), "bound to a cluster");

@@ -271,7 +271,7 @@ impl Run<'_> {
     /// Nothing else is touched before this host is as it should be.
     fn gate(&self, host: &HostPlan) -> anyhow::Result<()> {
         for view in self.fleet.views().filter(|v| v.host.name == host.host) {
-            match self.signer_of(view.node.signed_by.as_deref())? {
+            match self.silent_signer(view)? {
                 Some(silent) => {
                     eprintln!("{}: waits for its signer on {silent}, which is not started", view.node.name);
                 }
@@ -356,10 +356,12 @@ impl Run<'_> {
         }
     }
 
-    /// The host whose signer this key needs, if it does not run: such a node does not even start.
-    fn signer_of(&self, key: Option<&str>) -> anyhow::Result<Option<String>> {
-        let holder = |s: &&palisade_sentry::Signer| key.is_some_and(|key| s.keys.iter().any(|k| k == key));
-        let Some(signer) = self.fleet.signers().iter().find(holder) else { return Ok(None) };
+    /// The host whose signer this node needs, if it does not run: such a node does not even start. Of several that share a key, each serves
+    /// nodes of its own.
+    fn silent_signer(&self, view: View<'_>) -> anyhow::Result<Option<String>> {
+        let Some(signer) = self.fleet.signers().iter().find(|s| s.serves(view.node)) else {
+            return Ok(None);
+        };
         let script = "systemctl show -p ActiveState --value palisade-signer.service; echo end";
         let out =
             self.ssh().must(&signer.host, &self.of.access[&signer.host], script, Duration::from_secs(30))?;

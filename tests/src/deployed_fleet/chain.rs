@@ -51,6 +51,12 @@ impl DeployedFleet {
         })
     }
 
+    /// How many signatures the log of this signer has.
+    pub fn signatures_of(&self, host: &str) -> Result<usize> {
+        let log = fs::read_to_string(self.hosts.layer(host, "/var/lib/palisade-signer/audit.log"))?;
+        Ok(log.lines().filter(|line| line.contains("\"signed\"")).count())
+    }
+
     /// Every signature that either signer gave, from their own logs: by type, height, round and step, the sign-bytes. Fails if one place has two.
     pub fn nothing_signed_twice(&self) -> Result<usize> {
         let mut places: BTreeMap<(String, i64, i64), String> = BTreeMap::new();

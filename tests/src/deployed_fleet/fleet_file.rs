@@ -22,14 +22,20 @@ impl DeployedFleet {
             Ok(format!("{{ path = \"{path}\", sha256 = \"{}\" }}", sha(&path)?))
         };
         let peer = fs::read_to_string(self.dir.join("world-peer"))?;
+        // With members of etcd among the hosts the key is on every signer, and each signer has a sentry of its own.
+        let shared = self.names.contains(&"etcd1");
+        let (tls, etcd, store) = match shared {
+            true => ("etcd_tls = \"etcd-tls\"\n", format!("etcd = {}\n", bin("etcd")?), "store = \"etcd\"\n"),
+            false => ("", String::new(), ""),
+        };
         let mut text = format!(
-            "[deploy]\nadmins = [\"198.18.0.1/32\"]\nssh_user = \"root\"\nwireguard_userspace = true\n\
-             [deploy.binaries]\npalisade-signer = {}\npalisade-monitor = {}\n\
+            "[deploy]\nadmins = [\"198.18.0.1/32\"]\nssh_user = \"root\"\nwireguard_userspace = true\n{tls}\
+             [deploy.binaries]\n{etcd}palisade-signer = {}\npalisade-monitor = {}\n\
              [deploy.ansible]\nhost_install_packages = false\nprometheus_install_packages = false\n\
              [[chain]]\nid = \"{CHAIN}\"\nnode_line = \"0.38\"\nrpc = [\"http://{}:26657\"]\n\
              [chain.software]\ndaemon = \"cometbft\"\nversion = \"v0.38.25\"\nbinary = {}\ngenesis = {{ path = \"genesis.json\", sha256 = \"{}\" }}\n\
              init = [\"init\"]\nargs = [\"start\", \"--proxy_app=kvstore\"]\n\
-             [[key]]\nname = \"ours\"\nchain = \"{CHAIN}\"\nbackend = \"softsign\"\npath = \"keys/ours.json\"\n",
+             [[key]]\nname = \"ours\"\nchain = \"{CHAIN}\"\nbackend = \"softsign\"\npath = \"keys/ours.json\"\n{store}",
             bin("palisade-signer")?,
             bin("palisade-monitor")?,
             self.world_address(),
@@ -56,6 +62,7 @@ impl DeployedFleet {
             if let Some(key) = self.node_keys.get(name) {
                 let (role, more) = match *name {
                     "val1" => ("validator", "signed_by = \"ours\"\n".to_owned()),
+                    _ if shared => ("sentry", format!("signed_by = \"ours\"\npeers = [\"{peer}\"]\n")),
                     _ => ("sentry", format!("peers = [\"{peer}\"]\n")),
                 };
                 text += &format!(
@@ -64,6 +71,12 @@ impl DeployedFleet {
                 );
             }
             match *name {
+                "signer1" | "signer2" if shared => {
+                    let own = name.replace("signer", "sentry");
+                    text +=
+                        &format!("[host.signer]\nkeys = [\"ours\"]\nnodes = [\"{own}\"]\naudit_log = true\n");
+                }
+                member if member.starts_with("etcd") => text += "[host.etcd]\n",
                 signer if signer == holder => text += "[host.signer]\nkeys = [\"ours\"]\naudit_log = true\n",
                 signer if signer == standby => {
                     text += "[host.signer]\nstandby = [\"ours\"]\naudit_log = true\n";

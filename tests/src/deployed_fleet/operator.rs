@@ -48,12 +48,19 @@ impl DeployedFleet {
     /// # Errors
     /// A host failed.
     pub fn play(&self, book: &str, more: &[&str]) -> Result<Recap> {
+        self.play_on(&["plan.json.run/tree/inventory/hosts.yml"], book, more)
+    }
+
+    /// The same on other inventories.
+    ///
+    /// # Errors
+    /// A host failed.
+    pub fn play_on(&self, inventories: &[&str], book: &str, more: &[&str]) -> Result<Recap> {
         let program = binaries::ansible_playbook(false)?;
         let mut command = self.hosts.command(&program);
         let own = json!({ "palisade_files": self.dir });
-        command
-            .args(["-i", "plan.json.run/tree/inventory/hosts.yml", book, "-e", &own.to_string()])
-            .args(more);
+        command.args(inventories.iter().flat_map(|inventory| ["-i", inventory]));
+        command.args([book, "-e", &own.to_string()]).args(more);
         command.current_dir(&self.dir).env("ANSIBLE_COLLECTIONS_PATH", self.collections()?);
         command
             .env("ANSIBLE_HOME", self.dir.join("home"))
