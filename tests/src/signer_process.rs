@@ -128,12 +128,12 @@ impl Signer {
     /// Waits until it serves its metrics.
     pub fn ready(&mut self, limit: Duration) -> Result<()> {
         until("the signer's /livez", limit, || {
-            if let Some(process) = &mut self.process {
-                process.still_runs()?;
+            // What has ended will not serve any more: that is known now, and not when the time is up.
+            if let Some(ended) = self.process.as_mut().and_then(|process| process.still_runs().err()) {
+                return Ok(Some(Err(ended)));
             }
-            http::get(&self.listen, "/livez").map(Some)
-        })?;
-        Ok(())
+            http::get(&self.listen, "/livez").map(|_| Some(Ok(())))
+        })?
     }
 
     /// SIGKILL.
