@@ -394,5 +394,6 @@ fn willing<C>(sources: &[Source<C>]) -> Vec<&Source<C>> {
 }
 
 mod agreed;
+pub use agreed::most;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! Asks a node the questions by which its SDK line is told. Each may be refused; [`crate::probe`] concludes from the rest.
 
+use super::rpc::Client;
 use super::sdk::{Sdk, SdkFailure};
 use crate::probe::{Facts, InfoForm};
 use comet::key::Address;
@@ -57,10 +58,11 @@ struct AminoInfo {
     index_offset: i64,
 }
 
-/// Asks everything, of the state after `height`. `infos` are its signing infos, read before.
+/// Asks everything, of the state after `height`: of that endpoints must say the same, and one that lies puts no line in
+/// doubt. `infos` are its signing infos, read before.
 pub async fn facts(sdk: &Sdk, height: i64, infos: &[(Address, SigningInfo)]) -> Facts {
-    let results = sdk.pool().ask(|client| async move { client.results(height).await });
-    let abci_2 = results.await.ok().map(|r| r.app_hash.is_some());
+    let results = |client: Client| async move { Ok(client.results(height).await?.app_hash.is_some()) };
+    let abci_2 = sdk.pool().agreed(height, results, |a, b| a == b).await.ok();
     let params_key = sdk.store(store::PATH, &store::PARAMS, height).await.ok().map(|v| !v.is_empty());
     let info = match infos.iter().find(|(_, info)| info.index_offset > 0) {
         Some((address, info)) => form(sdk, height, address, info).await,
@@ -69,15 +71,15 @@ pub async fn facts(sdk: &Sdk, height: i64, infos: &[(Address, SigningInfo)]) -> 
     if sdk.is_amino() {
         return Facts { protobuf: Some(false), params_key, info, abci_2, ..Facts::default() };
     }
-    let gov_v1 = match exists(sdk, GOV_V1).await {
+    let gov_v1 = match exists(sdk, GOV_V1, height).await {
         // Without x/gov nothing is said; with its first protocol alone a lot.
-        Some(false) => exists(sdk, GOV_V1BETA1).await.filter(|old| *old).map(|_| false),
+        Some(false) => exists(sdk, GOV_V1BETA1, height).await.filter(|old| *old).map(|_| false),
         answer => answer,
     };
     Facts {
         protobuf: Some(true),
-        modules: modules(sdk).await,
-        sdk_version: sdk_version(sdk).await,
+        modules: modules(sdk, height).await,
+        sdk_version: sdk_version(sdk, height).await,
         gov_v1,
         params_key,
         info,
@@ -85,22 +87,22 @@ pub async fn facts(sdk: &Sdk, height: i64, infos: &[(Address, SigningInfo)]) -> 
     }
 }
 
-async fn modules(sdk: &Sdk) -> BTreeMap<String, u64> {
-    let answer: Result<(ModuleVersions, _), _> = sdk.query(MODULE_VERSIONS, Empty {}, 0).await;
+async fn modules(sdk: &Sdk, height: i64) -> BTreeMap<String, u64> {
+    let answer: Result<(ModuleVersions, _), _> = sdk.query(MODULE_VERSIONS, Empty {}, height).await;
     let found = answer.map(|(a, _)| a.module_versions).unwrap_or_default();
     found.into_iter().map(|m| (m.name, m.version)).collect()
 }
 
-async fn sdk_version(sdk: &Sdk) -> Option<String> {
-    let (answer, _): (NodeInfo, _) = sdk.query(NODE_INFO, Empty {}, 0).await.ok()?;
+async fn sdk_version(sdk: &Sdk, height: i64) -> Option<String> {
+    let (answer, _): (NodeInfo, _) = sdk.query(NODE_INFO, Empty {}, height).await.ok()?;
     let version = answer.application_version?.cosmos_sdk_version;
     (!version.is_empty()).then(|| version.chars().take(60).collect())
 }
 
 /// Whether the node knows a query; `None` when it cannot be reached.
-async fn exists(sdk: &Sdk, path: &'static str) -> Option<bool> {
+async fn exists(sdk: &Sdk, path: &'static str, height: i64) -> Option<bool> {
     let query = GovParams { params_type: "voting".into() };
-    let answer: Result<(Empty, _), _> = sdk.query(path, query, 0).await;
+    let answer: Result<(Empty, _), _> = sdk.query(path, query, height).await;
     match answer {
         Ok(_) => Some(true),
         Err(SdkFailure::NoModule) => Some(false),

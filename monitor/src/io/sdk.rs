@@ -263,14 +263,18 @@ impl Sdk {
         Err(SdkFailure::Endless(staking::VALIDATORS))
     }
 
-    /// A raw read of a module's store at `height`. A subspace is always the newest, which endpoints see differently.
+    /// A raw read of a module's store at `height`.
     pub async fn store(&self, path: &'static str, key: &[u8], height: i64) -> Result<Vec<u8>, RpcFailure> {
         let ask = |client: Client| async move { client.abci_query(path, key, height).await };
-        let read = match path {
-            store::SUBSPACE => self.pool.ask(ask).await,
-            _ => self.pool.agreed(height, ask, |a, b| a.0 == b.0).await,
-        };
-        Ok(read?.0)
+        Ok(self.pool.agreed(height, ask, |a, b| a.0 == b.0).await?.0)
+    }
+
+    /// All of the slashing store whose keys begin with `prefix`. Of the newest state, whatever is asked for, which endpoints
+    /// see at different heights: an answer of each, until two of the first are the same.
+    pub async fn subspace(&self, prefix: &[u8], height: i64) -> Result<Vec<Vec<u8>>, RpcFailure> {
+        let ask =
+            |client: Client| async move { Ok(client.abci_query(store::SUBSPACE, prefix, height).await?.0) };
+        self.pool.said(height, ask, |all| all.len() > 1 && all.iter().all(|one| *one == all[0])).await
     }
 }
 

@@ -1,6 +1,13 @@
 //! A CometBFT RPC endpoint on loopback that can be told to misbehave. Its chain follows a rule, so a test knows the truth
 //! about every counter.
 
+#[path = "fake_app.rs"]
+mod fake_app;
+
+pub(crate) use fake_app::App;
+#[allow(unused_imports, reason = "not every test has a liar")]
+pub(crate) use fake_app::Lie;
+
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -10,11 +17,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use comet::key::PrivateKey;
 use comet::privval::{BlockId, PartSetHeader, Timestamp, Vote};
 use comet::rpc::{self, CommitSig, FLAG_COMMIT, FLAG_NIL};
-use comet::sdk::slashing::{self, Params, ParamsResponse, SigningInfo, SigningInfosResponse};
-use comet::sdk::{Duration, store};
 use palisade_monitor::{decode, light};
-use prost::Message;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -43,17 +47,6 @@ pub(crate) enum Mood {
     Giant,
     /// Its blocks are true, but their events send validator 2 to jail.
     FalseEvents,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum App {
-    KeyValue,
-    /// x/slashing without its raw store.
-    Counters,
-    /// The same with another window.
-    FalseParams,
-    /// The same with more misses.
-    FalseInfos,
 }
 
 pub(crate) struct Node {
@@ -323,7 +316,7 @@ async fn answer(State(world): State<Arc<Mutex<World>>>, body: String) -> Respons
             let all: Vec<_> = members().into_iter().map(one).collect();
             json!({"block_height": height.to_string(), "validators": all, "count": "4", "total": "4"})
         }
-        "abci_query" => json!({"response": query(app, &request.params, tip)}),
+        "abci_query" => json!({"response": fake_app::query(app, &request.params, tip)}),
         _ => return refuse("method not found"),
     };
     axum::Json(json!({"jsonrpc": "2.0", "id": request.id, "result": result})).into_response()
@@ -336,40 +329,4 @@ fn refuse(data: &str) -> Response {
 
 fn valcons(n: u8) -> String {
     comet::bech32::encode("fakevalcons", &key(n).public().address().0).unwrap()
-}
-
-fn query(app: App, params: &Value, tip: i64) -> Value {
-    let value = match (app, params["path"].as_str().unwrap()) {
-        (App::KeyValue, _) => {
-            return json!({"code": 0, "log": "does not exist", "value": null, "height": tip.to_string()});
-        }
-        (_, slashing::PARAMS) => ParamsResponse {
-            params: Some(Params {
-                signed_blocks_window: if app == App::FalseParams { 2000 } else { 1000 },
-                min_signed_per_window: b"500000000000000000".to_vec(),
-                downtime_jail_duration: Some(Duration { seconds: 600, nanos: 0 }),
-                slash_fraction_downtime: b"10000000000000000".to_vec(),
-                ..Params::default()
-            }),
-        }
-        .encode_to_vec(),
-        (_, slashing::SIGNING_INFOS) => {
-            let more = if app == App::FalseInfos { 300 } else { 0 };
-            let info = |n: u8| SigningInfo {
-                address: valcons(n),
-                index_offset: 5000,
-                missed_blocks_counter: i64::from(n) * 10 + more,
-                ..SigningInfo::default()
-            };
-            SigningInfosResponse { info: (1..=VALIDATORS).map(info).collect(), pagination: None }
-                .encode_to_vec()
-        }
-        (_, store::PATH) => {
-            return json!({"code": 6, "log": "store queries are disabled here", "codespace": "sdk", "value": null});
-        }
-        _ => {
-            return json!({"code": 6, "log": "unknown query path: unknown request", "codespace": "sdk", "value": null});
-        }
-    };
-    json!({"code": 0, "value": BASE64.encode(value), "height": params["height"]})
 }

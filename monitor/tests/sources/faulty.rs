@@ -9,7 +9,7 @@ fn source<'a>(chain: &'a Value, node: &Node) -> &'a Value {
     chain["sources"].as_array().unwrap().iter().find(|s| s["endpoint"] == name.as_str()).unwrap()
 }
 
-fn errors(chain: &Value, node: &Node, class: &str) -> u64 {
+pub(super) fn errors(chain: &Value, node: &Node, class: &str) -> u64 {
     let classes = source(chain, node)["errors_by_class"].as_array().unwrap();
     classes.iter().find(|c| c[0] == class).map_or(0, |c| c[1].as_u64().unwrap())
 }

@@ -6,6 +6,7 @@ mod fake_node;
 mod faulty;
 mod gap;
 mod reload;
+mod state;
 
 use fake_node::{App, Mood, Node, VALIDATORS, address, flag, proposer};
 use palisade_monitor::config::Config;

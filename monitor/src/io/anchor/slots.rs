@@ -2,17 +2,20 @@
 //!
 //! A subspace read gives all slots of a validator at once, but of the newest state and not of the height asked for. The few
 //! slots written since are then read by key at that height, so the whole is exact; the sum of all bits, those beyond a
-//! lowered window included, must be the counter. Where it is not (a jailing has cleared them meanwhile) and where subspaces
+//! lowered window included, must be the counter. So corrected, all endpoints must say the same, or most of them: a sum is
+//! right wherever the bits are. Where it is not (a jailing has cleared them meanwhile) and where subspaces
 //! are refused, slots are read one by one if they are few.
 
 use super::{PARALLEL, Params, RpcFailure, Sdk};
 use crate::bitmap::Bitmap;
 use crate::decode::DecodeError;
+use crate::io::pool::most;
 use comet::key::Address;
 use comet::sdk::slashing::SigningInfo;
 use comet::sdk::store;
 use comet::sdk::store::slot::{self, SlotError};
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use std::collections::BTreeSet;
 
 /// Single slots that are read at most.
 const SINGLE: usize = 4096;
@@ -58,7 +61,7 @@ impl Reader<'_> {
                         return Ok((at, None));
                     }
                 }
-                let bits = self.one_by_one(&address, 0..self.written(&info), Bitmap::default()).await?;
+                let bits = bitmap(self.single(&address, 0..self.written(&info)).await?);
                 let counted = i64::try_from(bits.count(self.params.slots())).unwrap_or(i64::MAX);
                 Ok::<_, RpcFailure>((at, (counted <= counter).then_some(bits)))
             }
@@ -75,11 +78,17 @@ impl Reader<'_> {
         usize::try_from(info.index_offset).unwrap_or(0).min(self.params.slots())
     }
 
-    /// All missed slots of one validator, of the newest state.
-    async fn subspace(&self, address: &Address) -> Result<Vec<u64>, RpcFailure> {
+    /// All missed slots of one validator, of the newest state, as each endpoint sees it.
+    async fn subspace(&self, address: &Address) -> Result<Vec<Vec<u64>>, RpcFailure> {
         let prefix = slot::prefix(&address.0, self.length);
-        let answer = self.sdk.store(store::SUBSPACE, &prefix, self.height).await?;
-        slot::subspace(&answer, &prefix, self.amino).map_err(|e| foreign(&e))
+        let answers = self.sdk.subspace(&prefix, self.height).await?;
+        let read = answers.iter().map(|answer| slot::subspace(answer, &prefix, self.amino));
+        let (good, mut bad): (Vec<_>, Vec<_>) = read.partition(Result::is_ok);
+        // Whoever talks nonsense has no say, unless nobody else talks.
+        match bad.pop() {
+            Some(Err(error)) if good.is_empty() => Err(foreign(&error)),
+            _ => Ok(good.into_iter().flatten().collect()),
+        }
     }
 
     /// A subspace, with the slots that were written after the height of this anchor read again at that height. `None` when
@@ -89,12 +98,7 @@ impl Reader<'_> {
         address: &Address,
         info: &SigningInfo,
     ) -> Result<Option<Bitmap>, RpcFailure> {
-        let mut bits = Bitmap::default();
-        for index in self.subspace(address).await? {
-            if let Ok(index) = usize::try_from(index) {
-                bits.replace(index, true);
-            }
-        }
+        let newest = self.subspace(address).await?;
         let status = self.sdk.pool().ask(|client| async move { client.status().await }).await?;
         let tip = status.sync_info.latest_block_height.max(self.sdk.pool().tip().unwrap_or(0));
         let passed = (tip - self.height + 1).max(1);
@@ -103,29 +107,42 @@ impl Reader<'_> {
         }
         let window = self.params.window.max(1);
         let slots = (0..passed).map(|j| (info.index_offset + j).rem_euclid(window));
-        let slots: Vec<_> = slots.filter_map(|s| usize::try_from(s).ok()).collect();
-        self.one_by_one(address, slots, bits).await.map(Some)
+        let since = self.single(address, slots.filter_map(|s| usize::try_from(s).ok())).await?;
+        let corrected = newest.into_iter().map(|missed| {
+            let mut missed: BTreeSet<usize> = missed.into_iter().flat_map(usize::try_from).collect();
+            for (slot, again) in &since {
+                if *again {
+                    missed.insert(*slot)
+                } else {
+                    missed.remove(slot)
+                };
+            }
+            missed
+        });
+        Ok(most(corrected.collect()).map(|missed| bitmap(missed.into_iter().map(|slot| (slot, true)))))
     }
 
-    /// Reads single slots at the height of this anchor into `bits`.
-    async fn one_by_one(
+    /// Reads single slots at the height of this anchor.
+    async fn single(
         &self,
         address: &Address,
         slots: impl IntoIterator<Item = usize>,
-        mut bits: Bitmap,
-    ) -> Result<Bitmap, RpcFailure> {
+    ) -> Result<Vec<(usize, bool)>, RpcFailure> {
         let read = |index: usize| async move {
             let key = slot::key(&address.0, self.length, index as u64);
             let value = self.sdk.store(store::PATH, &key, self.height).await?;
             Ok::<_, RpcFailure>((index, slot::missed(&value, self.amino).map_err(|e| foreign(&e))?))
         };
-        let read: Vec<_> =
-            futures_util::stream::iter(slots).map(read).buffer_unordered(PARALLEL).try_collect().await?;
-        for (index, missed) in read {
-            bits.replace(index, missed);
-        }
-        Ok(bits)
+        futures_util::stream::iter(slots).map(read).buffer_unordered(PARALLEL).try_collect().await
     }
+}
+
+fn bitmap(slots: impl IntoIterator<Item = (usize, bool)>) -> Bitmap {
+    let mut bits = Bitmap::default();
+    for (slot, missed) in slots {
+        bits.replace(slot, missed);
+    }
+    bits
 }
 
 fn foreign(error: &SlotError) -> RpcFailure {

@@ -52,6 +52,29 @@ impl Pool {
         Ok(answer)
     }
 
+    /// What endpoints with `height` say, one after the other, until `enough`. For what cannot be asked of one height: whoever
+    /// asks makes the answers comparable, and then takes what [`most`] say.
+    pub async fn said<T, F, Fut>(
+        &self,
+        height: i64,
+        question: F,
+        enough: impl Fn(&[T]) -> bool,
+    ) -> Result<Vec<T>, RpcFailure>
+    where
+        F: Fn(Client) -> Fut,
+        Fut: Future<Output = Result<T, RpcFailure>>,
+    {
+        let (answer, first) = self.ask_at(height, &question).await?;
+        let mut all = vec![answer];
+        for other in self.others(&first, height) {
+            if enough(&all) {
+                break;
+            }
+            all.extend(other.ask(question(other.client.clone())).await);
+        }
+        Ok(all)
+    }
+
     /// Notes that most others say something else than the endpoint called `name`. It is not put aside: its blocks are
     /// proved one by one, and what it says of the state is not believed anyhow.
     fn contradicted(&self, name: &str, height: i64) {
@@ -65,5 +88,31 @@ impl Pool {
         health.errors[Class::Foreign as usize] += 1;
         health.last_error =
             Some(format!("of the state after height {height} it says something else than the others"));
+    }
+}
+
+/// What more than half of `all` say.
+pub fn most<T: PartialEq>(mut all: Vec<T>) -> Option<T> {
+    let same = |one: &T| all.iter().filter(|other| *other == one).count();
+    let right = all.iter().position(|one| same(one) * 2 > all.len())?;
+    Some(all.swap_remove(right))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::most;
+
+    #[test]
+    fn more_than_half_or_nobody() {
+        for (all, right) in [
+            (vec![1], Some(1)),
+            (vec![1, 1], Some(1)),
+            (vec![1, 2], None),
+            (vec![1, 2, 2], Some(2)),
+            (vec![1, 1, 2, 2], None),
+            (vec![], None),
+        ] {
+            assert_eq!(most(all.clone()), right, "{all:?}");
+        }
     }
 }
