@@ -10,6 +10,7 @@ mod chain;
 mod compat;
 mod forecast;
 mod history;
+mod part;
 mod source;
 mod validator;
 
@@ -18,6 +19,7 @@ pub use history::{HistoryView, Pushed, pushed_to};
 pub use source::SourceView;
 
 use crate::view::{ChainView, ValidatorView};
+use part::{OfValidators, Part};
 use prometheus::TextEncoder;
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use serde::{Serialize, Serializer};
@@ -72,7 +74,16 @@ fn flag(value: bool) -> f64 {
 
 /// The whole exposition.
 pub fn exposition(version: &str, snapshots: &[Snapshot]) -> String {
-    text(&families(version, snapshots))
+    let labelled = part::labelled(snapshots);
+    let mut all = String::new();
+    for part in parts(version, snapshots) {
+        match part {
+            Part::Made(family) if family.get_metric().is_empty() => {}
+            Part::Made(family) => all.push_str(&text(&[family])),
+            Part::Validators(of) => of.write(&labelled, &mut all),
+        }
+    }
+    all
 }
 
 /// In Prometheus' words.
@@ -100,34 +111,49 @@ pub fn alerts(board: &crate::alert::board::Board) -> String {
     text(&families)
 }
 
-/// All families, as they are scraped and as they are pushed.
+/// All families, as they are pushed.
 pub fn families(version: &str, snapshots: &[Snapshot]) -> Vec<MetricFamily> {
-    let mut families = vec![family(
+    let made = parts(version, snapshots).into_iter().map(|part| match part {
+        Part::Made(family) => family,
+        Part::Validators(of) => of.family(snapshots),
+    });
+    made.filter(|family| !family.get_metric().is_empty()).collect()
+}
+
+/// All families in their order.
+fn parts(version: &str, snapshots: &[Snapshot]) -> Vec<Part> {
+    let mut parts = vec![Part::Made(family(
         "build_info",
         "Version of the monitor.",
         vec![metric("build_info", vec![label("version", version)], 1.0)],
-    )];
+    ))];
     for (name, help, value) in chain::FAMILIES.iter().chain(forecast::CHAIN).chain(history::FAMILIES) {
         let series = snapshots
             .iter()
             .filter_map(|s| Some(metric(name, vec![label("chain_id", &s.chain.chain_id)], value(s)?)));
-        families.push(family(name, help, series.collect()));
+        parts.push(Part::Made(family(name, help, series.collect())));
     }
     let sources = snapshots.iter().map(|s| {
         metric("", vec![label("chain_id", &s.chain.chain_id), label("source", s.chain.window_source)], 1.0)
     });
-    families.push(family("chain_window_source", "Where the windows come from.", sources.collect()));
+    parts.push(Part::Made(family("chain_window_source", "Where the windows come from.", sources.collect())));
+    let one = |value: &Value<ValidatorView>| vec![(None, *value)];
     for (name, help, value) in validator::FAMILIES.iter().chain(forecast::ALL) {
-        families.push(validators(snapshots, name, help, |_| true, value));
+        parts.push(Part::Validators(OfValidators { name, help, own: false, values: one(value) }));
     }
     for (name, help, value) in forecast::OWN {
-        families.push(validators(snapshots, name, help, |v| v.own, value));
+        parts.push(Part::Validators(OfValidators { name, help, own: true, values: one(value) }));
     }
-    families.push(horizons(snapshots));
+    parts.push(Part::Validators(OfValidators {
+        name: "validator_jail_probability",
+        help: "Probability of a jailing for downtime within the horizon, by the two-state model.",
+        own: false,
+        values: forecast::HORIZONS.iter().map(|(h, value)| (Some(("horizon", *h)), *value)).collect(),
+    }));
     for (name, help, value) in source::FAMILIES {
         let series = snapshots.iter().flat_map(|s| s.sources.iter().map(move |e| (s, e)));
         let series = series.filter_map(|(s, e)| Some(metric(name, endpoint(s, e), value(e)?)));
-        families.push(family(name, help, series.collect()));
+        parts.push(Part::Made(family(name, help, series.collect())));
     }
     let errors = snapshots.iter().flat_map(|s| s.sources.iter().map(move |e| (s, e))).flat_map(|(s, e)| {
         source::errors(e).map(move |(class, value)| {
@@ -135,46 +161,11 @@ pub fn families(version: &str, snapshots: &[Snapshot]) -> Vec<MetricFamily> {
             metric("_total", labels.collect(), value)
         })
     });
-    families.push(family("source_errors_total", "Requests to it that failed.", errors.collect()));
-    families.extend(alert::compared(snapshots));
+    parts.push(Part::Made(family("source_errors_total", "Requests to it that failed.", errors.collect())));
+    parts.extend(alert::compared(snapshots).into_iter().map(Part::Made));
     let wanted = snapshots.iter().flat_map(|s| s.compat.iter().copied()).collect();
-    families.extend(compat::families(&wanted, snapshots));
-    families.retain(|f| !f.get_metric().is_empty());
-    families
-}
-
-fn labels_of(s: &Snapshot, v: &ValidatorView) -> Vec<LabelPair> {
-    vec![label("chain_id", &s.chain.chain_id), label("valoper", &v.valoper), label("moniker", &v.moniker)]
-}
-
-/// One family with a series for each validator that is `shown`.
-fn validators(
-    snapshots: &[Snapshot],
-    name: &str,
-    help: &str,
-    shown: fn(&ValidatorView) -> bool,
-    value: impl Fn(&ValidatorView) -> Option<f64>,
-) -> MetricFamily {
-    let all = snapshots.iter().flat_map(|s| s.chain.validators.iter().map(move |v| (s, v)));
-    let series = all
-        .filter(|(_, v)| shown(v))
-        .filter_map(|(s, v)| value(v).map(|value| metric(name, labels_of(s, v), value)));
-    family(name, help, series.collect())
-}
-
-/// P(jail) of every validator, by horizon.
-fn horizons(snapshots: &[Snapshot]) -> MetricFamily {
-    let name = "validator_jail_probability";
-    let mut series = Vec::new();
-    for (s, v) in snapshots.iter().flat_map(|s| s.chain.validators.iter().map(move |v| (s, v))) {
-        for (horizon, value) in forecast::HORIZONS {
-            let Some(value) = value(v) else { continue };
-            let mut labels = labels_of(s, v);
-            labels.push(label("horizon", horizon));
-            series.push(metric(name, labels, value));
-        }
-    }
-    family(name, "Probability of a jailing for downtime within the horizon, by the two-state model.", series)
+    parts.extend(compat::families(&wanted, snapshots).into_iter().map(Part::Made));
+    parts
 }
 
 fn endpoint(snapshot: &Snapshot, source: &SourceView) -> Vec<LabelPair> {

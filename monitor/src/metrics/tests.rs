@@ -151,3 +151,15 @@ fn unknown_is_absent() {
     }
     assert!(!text.contains("chain_height{chain_id=\"kv\"}"));
 }
+
+#[test]
+fn what_is_scraped_is_what_is_pushed() {
+    let mut all = snapshots();
+    let chain = Arc::make_mut(&mut all[0].chain);
+    for value in [0.0, 1e21, 1e-7, -0.5, f64::INFINITY, f64::NEG_INFINITY, f64::NAN] {
+        let mut v = chain.validators[0].clone();
+        (v.seconds_to_jail, v.forecast.jail_probability_1h, v.own) = (Some(value), Some(value), value > 0.0);
+        chain.validators.push(v);
+    }
+    assert_eq!(exposition("1.2.3", &all), text(&families("1.2.3", &all)));
+}

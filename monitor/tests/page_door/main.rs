@@ -4,6 +4,7 @@
 
 mod orders;
 mod past;
+mod program;
 
 use base64::Engine as _;
 use http::Request;
@@ -24,10 +25,15 @@ const ADMIN: &str = "an-admin-token-of-32-characters-";
 const VIEW: &str = "a-viewer-token-of-32-characters-";
 const TOKENS: &str = "admin_token = { file = \"admin\" }\nview_token = { file = \"view\" }\n";
 
-/// The daemon with one chain that nobody serves: only its door is of interest.
-struct Daemon {
+/// Where a daemon listens.
+struct Door {
     address: SocketAddr,
     scheme: String,
+}
+
+/// The daemon with one chain that nobody serves: only its door is of interest.
+struct Daemon {
+    door: Door,
     reload: mpsc::Sender<Config>,
     stop: oneshot::Sender<()>,
     task: tokio::task::JoinHandle<Result<(), run::RunError>>,
@@ -53,9 +59,24 @@ impl Daemon {
         let bound = move |scheme: &str, address| bound.send((scheme.to_owned(), address)).unwrap();
         let task = tokio::spawn(run::run(config(dir, page), reloads, bound, stopped));
         let (scheme, address) = at.await.unwrap();
-        Self { address, scheme, reload, stop, task }
+        Self { door: Door { address, scheme }, reload, stop, task }
     }
 
+    async fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.task.await.unwrap().unwrap();
+    }
+}
+
+impl std::ops::Deref for Daemon {
+    type Target = Door;
+
+    fn deref(&self) -> &Door {
+        &self.door
+    }
+}
+
+impl Door {
     async fn ask(&self, client: &Http, path: &str, headers: &[(&str, &str)]) -> Result<Answer, HttpFailure> {
         self.send(client, "GET", path, headers, "").await
     }
@@ -97,11 +118,6 @@ impl Daemon {
         let line = answer.headers["set-cookie"].to_str().unwrap().to_owned();
         let cookie = line.split(';').next().unwrap().to_owned();
         (line, cookie)
-    }
-
-    async fn stop(self) {
-        self.stop.send(()).unwrap();
-        self.task.await.unwrap().unwrap();
     }
 }
 
@@ -246,6 +262,26 @@ impl Authority {
     }
 }
 
+/// A page that asks for certificates of an authority, somebody who has one, and somebody who has one of another.
+struct Mutual {
+    page: &'static str,
+    friend: Http,
+    strangers: [Http; 2],
+}
+
+impl Mutual {
+    fn new(dir: &Path) -> Self {
+        let (good, other) = (Authority::new(dir, "good"), Authority::new(dir, "other"));
+        good.issue("page");
+        let (friend, stranger) = (good.issue("friend"), other.issue("stranger"));
+        Self {
+            page: "tls = { cert = \"page.crt\", key = \"page.key\", client_ca = \"good.pem\" }\n",
+            friend: trusting(dir, "good", Some(friend)),
+            strangers: [trusting(dir, "good", None), trusting(dir, "good", Some(stranger))],
+        }
+    }
+}
+
 fn trusting(dir: &Path, authority: &str, identity: Option<(PathBuf, PathBuf)>) -> Http {
     client(&Tls { ca: Some(dir.join(format!("{authority}.pem"))), identity })
 }
@@ -295,18 +331,13 @@ async fn tls_keeps_strangers_out_and_renews_in_place() {
 #[tokio::test]
 async fn a_client_certificate_is_asked_for_at_the_door() {
     let dir = tempfile::tempdir().unwrap();
-    let (good, other) = (Authority::new(dir.path(), "good"), Authority::new(dir.path(), "other"));
-    good.issue("page");
-    let (friend, stranger) = (good.issue("friend"), other.issue("stranger"));
-    let tls = "tls = { cert = \"page.crt\", key = \"page.key\", client_ca = \"good.pem\" }\n";
+    let Mutual { page: tls, friend, strangers } = Mutual::new(dir.path());
     for (page, friend_may) in [(tls.to_owned(), (true, true)), (format!("{TOKENS}{tls}"), (true, false))] {
         let daemon = Daemon::start(dir.path(), &page).await;
-        for nobody in [None, Some(stranger.clone())] {
-            let http = trusting(dir.path(), "good", nobody);
-            assert!(daemon.ask(&http, "/livez", &[]).await.is_err(), "{page}");
+        for nobody in &strangers {
+            assert!(daemon.ask(nobody, "/livez", &[]).await.is_err(), "{page}");
         }
-        let http = trusting(dir.path(), "good", Some(friend.clone()));
-        assert_eq!(daemon.may(&http, &[]).await, friend_may, "{page}");
+        assert_eq!(daemon.may(&friend, &[]).await, friend_may, "{page}");
         daemon.stop().await;
     }
 }
