@@ -95,10 +95,10 @@ impl DeployedFleet {
     pub fn etcd_users(&self) -> Result<()> {
         self.put("etcd1", &binaries::node("etcdctl")?.canonicalize()?, "/usr/local/bin/etcdctl")?;
         for file in ["ca.pem", "root.pem", "root.key"] {
-            self.put("etcd1", &self.dir.join("etcd-tls").join(file), &format!("/root/{file}"))?;
+            self.put("etcd1", &self.dir.join("etcd-tls").join(file), &format!("/srv/{file}"))?;
         }
         let script = format!(
-            "export ETCDCTL_ENDPOINTS=https://{}:2379 ETCDCTL_CACERT=/root/ca.pem ETCDCTL_CERT=/root/root.pem ETCDCTL_KEY=/root/root.key
+            "export ETCDCTL_ENDPOINTS=https://{}:2379 ETCDCTL_CACERT=/srv/ca.pem ETCDCTL_CERT=/srv/root.pem ETCDCTL_KEY=/srv/root.key
              etcdctl role add palisade; etcdctl role grant-permission palisade --prefix=true readwrite /palisade/
              for user in root signer1 signer2; do etcdctl user add $user --no-password; done
              etcdctl user grant-role root root; etcdctl user grant-role signer1 palisade; etcdctl user grant-role signer2 palisade
