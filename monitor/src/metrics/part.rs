@@ -14,14 +14,17 @@ pub(super) enum Part {
     Validators(OfValidators),
 }
 
+/// What it has as a label besides, and its value.
+pub(super) type Series = (Option<(&'static str, &'static str)>, Value<ValidatorView>);
+
 /// What a family of validators is made of.
 pub(super) struct OfValidators {
     pub(super) name: &'static str,
     pub(super) help: &'static str,
     /// Own validators only.
     pub(super) own: bool,
-    /// A series each, with what it has as a label besides.
-    pub(super) values: Vec<(Option<(&'static str, &'static str)>, Value<ValidatorView>)>,
+    /// A series each.
+    pub(super) values: Vec<Series>,
 }
 
 /// A validator, and its labels as the exposition has them, without braces.
