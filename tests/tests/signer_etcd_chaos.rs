@@ -44,8 +44,18 @@ fn through(net: &mut Net, name: &str, fault: impl FnOnce(&mut Net)) {
 
 #[test]
 #[ignore = "needs real etcd and root: tests/run"]
-fn no_fault_of_etcd_makes_two_signatures_or_keeps_signers_from_signing() {
-    let mut net = Net::set(Line::V3_6, "500ms").unwrap();
+fn no_fault_of_etcd_3_5_makes_two_signatures_or_keeps_signers_from_signing() {
+    every_fault_of(Line::V3_5);
+}
+
+#[test]
+#[ignore = "needs real etcd and root: tests/run"]
+fn no_fault_of_etcd_3_6_makes_two_signatures_or_keeps_signers_from_signing() {
+    every_fault_of(Line::V3_6);
+}
+
+fn every_fault_of(line: Line) {
+    let mut net = Net::set(line, "500ms").unwrap();
     through(
         &mut net,
         "signers' wall clocks a day ahead, a day behind, ten years ahead, and right again",

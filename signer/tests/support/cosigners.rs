@@ -242,7 +242,8 @@ pub fn bad_cosigner(stage: &Stage, id: u16, behind: SocketAddr, how: Bad) -> (So
                         Bad::AnswersGarbage if asks => front.write_all(&[0, 0, 0, 3, 0xff, 0xff, 0xff])?,
                         Bad::AnswersAFrameWithoutEnd if asks => front.write_all(&[0xff; 4])?,
                         Bad::Denies if asks => answer.share.clear(),
-                        Bad::Lies if asks => answer.share[9] ^= 4,
+                        // Each in its own place: two lies in one place cancel half of the time, and the signature is right.
+                        Bad::Lies if asks => answer.share[8 + usize::from(id)] ^= 4,
                         Bad::PromisesNothingNext if asks => answer.commitments.clear(),
                         _ => {}
                     }
