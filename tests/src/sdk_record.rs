@@ -20,6 +20,9 @@ const EVERY: Duration = Duration::from_millis(20);
 /// A validator that is unjailed in block U is in the set from U + 2, and first counted in U + 3.
 const BACK: i64 = 3;
 
+/// Blocks that a machine with much else to do makes before an answer is there.
+const LATE: i64 = 15;
+
 /// What the monitor shows of one validator, as far as it is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
@@ -113,7 +116,7 @@ impl Drop for Record {
 /// Three things are as they should be although the words differ. A view is the state after the BeginBlock of its height, and
 /// parameters and unjailings come later in a block: a window may be that of the height before, and who was unjailed is in
 /// jail until he is counted again. And only the queries say `tombstoned`, which are asked when the block is there: it
-/// may come a height late, while `jailed` may not.
+/// may come [`LATE`] heights late, while `jailed` may not.
 pub fn differences(views: &Views, truths: &BTreeMap<i64, Truth>) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for (height, view) in views {
@@ -136,7 +139,7 @@ pub fn differences(views: &Views, truths: &BTreeMap<i64, Truth>) -> Result<Vec<S
             let jailed = |truth: &Truth| truth.validators.get(address).map(|one| one.jailed);
             let returns = !chain.jailed && lately(&jailed, BACK);
             let spared = |truth: &Truth| truth.validators.get(address).map(|one| !one.tombstoned);
-            let fresh = chain.tombstoned && lately(&spared, 1);
+            let fresh = chain.tombstoned && lately(&spared, LATE);
             let same = seen.missed == Some(chain.missed)
                 && (seen.jailed == Some(chain.jailed) || returns)
                 && (seen.tombstoned == Some(chain.tombstoned) || fresh)
