@@ -338,5 +338,5 @@ fn stopping_is_prompt_whatever_the_links_do() {
     let _mute = mute.accept_raw();
     let start = Instant::now();
     scene.stop();
-    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
 }

@@ -109,7 +109,7 @@ fn a_connector_that_drips_is_given_up_in_time() {
         let key = AuthKey::from_password(b"x");
         let connector = Connector::parse(&at, Path::new("/")).unwrap();
         let error = Session::connect(&connector, 4, &key, Duration::from_millis(500)).err().unwrap();
-        assert!(asked.elapsed() < Duration::from_secs(2), "{error}");
+        assert!(asked.elapsed() < Duration::from_secs(3), "{error}");
         assert!(error.to_string().contains("no answer in time"), "{error}");
         server.join().unwrap();
     }

@@ -312,3 +312,18 @@ impl Cluster {
         )
     }
 }
+
+/// The checks in what `palisade-signer etcd check --json` printed, and those that found something. Latency is left out of these: it tells of
+/// the machine that runs the tests.
+pub fn checks(text: &str) -> Result<(Vec<String>, Vec<String>)> {
+    let (mut all, mut findings) = (Vec::new(), Vec::new());
+    for line in text.lines().filter(|line| line.starts_with('{')) {
+        let one: serde_json::Value = serde_json::from_str(line)?;
+        let name = one["check"].as_str().context("a check without a name")?;
+        all.push(name.to_owned());
+        if one["ok"] != true && name != "latency" {
+            findings.push(line.to_owned());
+        }
+    }
+    Ok((all, findings))
+}

@@ -5,8 +5,9 @@
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
+use anyhow::ensure;
 use palisade_tests::deployed_fleet::DeployedFleet;
-use palisade_tests::etcd::Line;
+use palisade_tests::etcd::{Line, checks};
 use palisade_tests::process::until;
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -76,9 +77,17 @@ fn signers_share_a_mark_and_everything_is_rolled_one_by_one() {
 /// The signers' own look at etcd finds nothing.
 fn checked(fleet: &DeployedFleet) {
     for signer in SIGNERS {
-        let script = "runuser -u palisade-signer -- palisade-signer etcd check --config /etc/palisade/signer/signer.toml";
+        let script = "runuser -u palisade-signer -- palisade-signer etcd check --json --config /etc/palisade/signer/signer.toml";
         // A member that has just come back may not have caught up.
-        until("etcd check", LIMIT, || fleet.hosts.run(signer, &["sh", "-ec", script]).map(Some)).unwrap();
+        until("etcd check", LIMIT, || {
+            let out = fleet.hosts.exec(signer, &["sh", "-ec", script])?;
+            let text = String::from_utf8_lossy(&out.stdout).into_owned();
+            let (names, findings) = checks(&text)?;
+            let whole = names.last().is_some_and(|name| name == "history");
+            ensure!(whole && findings.is_empty(), "{text}{}", String::from_utf8_lossy(&out.stderr));
+            Ok(Some(()))
+        })
+        .unwrap();
     }
 }
 
