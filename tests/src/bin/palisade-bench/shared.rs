@@ -48,11 +48,13 @@ pub(crate) fn measure(chains: usize, count: usize) -> Result<()> {
             client.call::<_, PutResponse>(PUT, put)?;
             puts.push(started.elapsed());
         }
-        for _ in 0..TURN {
-            height += 1;
-            signatures.push(sign(&mut signer.links[0], &precommit(&chain(0), height))?);
-            thresholds.push(sign(&mut frost.links[0], &precommit(&chain(0), height))?);
+        for (link, times) in [(&mut signer.links[0], &mut signatures), (&mut frost.links[0], &mut thresholds)]
+        {
+            for at in 1..=TURN {
+                times.push(sign(link, &precommit(&chain(0), height + at))?);
+            }
         }
+        height += TURN;
         flushes.extend(floor::flushes(&file, TURN)?);
         if turn == 0 {
             [&mut puts, &mut signatures, &mut flushes, &mut thresholds].into_iter().for_each(Vec::clear);
